@@ -1,0 +1,1 @@
+"""Benchmarks: programs that print ratios against something named, measured in one run."""

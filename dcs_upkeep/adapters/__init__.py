@@ -1,0 +1,1 @@
+"""The outside world: clouds, hosts, clocks, logs. No adapter imports another."""

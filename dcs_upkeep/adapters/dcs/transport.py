@@ -1,0 +1,165 @@
+"""What happens to a request on the wire: how long it may take, on which connection it goes, and whether it left.
+
+The SDK raises one class for "could not connect" and "connected, sent, and the answer was lost". The difference decides
+whether a flush may be sent again, so it is not read from exception texts but seen where the bytes are written. Works on
+urllib3 1.25 (which the FunctionGraph runtime bundles) to 2.x.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from functools import partial
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.retry import Retry
+
+from dcs_upkeep.ports import Clock
+
+MAX_IDLE_S = 20.0  # a NAT may drop an idle connection silently, and a PUT on it would read as a lost answer
+
+
+class Wire(threading.local):
+    """What the calling thread's own request may take, and how far it got. Each thread sees its own values.
+
+    `timeout`: (connect, read) in seconds, read by the SDK at each request. `seen`: a connection of ours took the request.
+    `written`: bytes of it may have left. Only `seen and not written` proves that nothing was executed.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.timeout = (5.0, 15.0)
+        self.seen = False
+        self.written = False
+        self.connect_by = 0.0
+
+    def begin(self, timeout: tuple[float, float]) -> None:
+        """A request begins on this thread."""
+        self.timeout = timeout
+        self.seen = self.written = False
+
+    def taken(self) -> None:
+        """A pool of ours looks for a connection now; the time for connecting runs from here."""
+        self.seen = True
+        self.connect_by = time.monotonic() + self.timeout[0]
+
+    def writing(self) -> None:
+        """The first byte is about to be written.
+
+        Raises: TimeoutError where connecting took longer than promised. A timeout bounds one address of a name, and no
+        name lookup at all; a lease is counted against the sum, so a request that is late does not leave.
+        """
+        if not self.written and time.monotonic() > self.connect_by:
+            raise TimeoutError("connecting took too long, and the request was not sent")
+        self.written = True
+
+
+class _Watching(http.client.HTTPConnection):
+    """Tells its wire when a request, as opposed to a proxy's CONNECT or a handshake, begins to leave."""
+
+    wire: Wire
+    _connecting = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()
+        finally:
+            self._connecting = False
+
+    def send(self, data: Any) -> None:
+        if not self._connecting:
+            if self.sock is None and getattr(self, "auto_open", 1):
+                self.connect()
+            self.wire.writing()
+        super().send(data)
+
+
+class _Connection(_Watching, HTTPConnection):
+    pass
+
+
+class _TlsConnection(_Watching, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    """Gives out no connection that was idle for longer than `MAX_IDLE_S`: it is closed, and opens anew when used."""
+
+    ConnectionCls = _Connection
+
+    def __init__(self, *args: Any, wire: Wire, **options: Any) -> None:
+        self._wire = wire
+        super().__init__(*args, **options)
+
+    def _new_conn(self) -> Any:
+        conn: Any = super()._new_conn()
+        conn.wire = self._wire
+        return conn
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        self._wire.taken()
+        conn: Any = super()._get_conn(timeout=timeout)
+        idle_since = getattr(conn, "idle_since", None)
+        if idle_since is not None and self._wire.clock.monotonic() - idle_since > MAX_IDLE_S:
+            conn.close()
+            if not getattr(conn, "auto_open", 1):  # urllib3 1.x: a connection through a proxy's tunnel cannot open again
+                conn = self._new_conn()
+        return conn
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.idle_since = self._wire.clock.monotonic()
+        super()._put_conn(conn)
+
+
+class _TlsPool(_Pool, HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """The SDK's adapter with our pools. No retry of any kind, and a 429 keeps its code and request id.
+
+    (The SDK's own lists 429 for retrying, which with no retries left turns the answer into an error without its body.)
+    """
+
+    def __init__(self, wire: Wire, connections: int) -> None:
+        self._pools = {"http": partial(_Pool, wire=wire), "https": partial(_TlsPool, wire=wire)}
+        super().__init__(pool_connections=2, pool_maxsize=connections, max_retries=Retry(total=0))
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]
+        self.poolmanager.pool_classes_by_scheme = self._pools  # type: ignore[attr-defined]
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager: Any = super().proxy_manager_for(*args, **options)  # type: ignore[no-untyped-call]
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def fit(left_s: float, connect_s: float, read_s: float) -> tuple[float, float]:
+    """(connect, read) timeouts in seconds, cut so that both together are never more than `left_s`."""
+    if left_s >= connect_s + read_s:
+        return connect_s, read_s
+    connect_s = min(connect_s, left_s / 3)
+    return connect_s, min(read_s, left_s - connect_s)
+
+
+def prepare(session: requests.Session, wire: Wire, *, connections: int, loopback: bool) -> None:
+    """Give the SDK's session our connections."""
+    adapter = _Adapter(wire, connections)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, adapter)
+    # An entry for the host in ~/.netrc would replace the SDK's signature; a hook that changes nothing keeps requests from looking.
+    session.auth = _keep_signature
+    if loopback:
+        session.trust_env = False  # what runs on this machine is never behind a proxy
+
+
+def _keep_signature(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

@@ -1,0 +1,78 @@
+"""`python -m dcs_upkeep.local.emulator --fleet FILE --port N`: the emulator as a program of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from .emulator import Emulator, utc_now
+from .faults import KINDS, read_faults
+from .fleet import make_fleet, read_fleet
+
+Read = TypeVar("Read")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    kinds = "\n".join(f"  {kind:14} {meaning}" for kind, meaning in KINDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m dcs_upkeep.local.emulator",
+        description="Plays Huawei Cloud DCS and SMN on 127.0.0.1. It needs no account and changes nothing anywhere.",
+        epilog=f"fault kinds:\n{kinds}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--fleet", metavar="FILE", help='JSON: a list of instances, or {"count": 24, "tags": {...}}')
+    parser.add_argument("--faults", metavar="FILE", help='JSON: a list of {"operation": "put", "kind": "429", ...}')
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="let the clock run X times as fast")
+    parser.add_argument("--latency-s", type=float, default=0.0, metavar="S", help="real seconds added to each call")
+    return parser
+
+
+def read_json(path: str, read: Callable[[object], Read]) -> Read:
+    """Read one JSON file, or leave with one line that names it."""
+    try:
+        return read(json.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        sys.exit(f"{path}: cannot be read: {error.strerror}")
+    except json.JSONDecodeError as error:
+        sys.exit(f"{path}: line {error.lineno}: not JSON: {error.msg}")
+    except ValueError as error:
+        sys.exit(f"{path}: {error}")
+
+
+def make_emulator(arguments: argparse.Namespace) -> Emulator:
+    fleet = read_json(arguments.fleet, read_fleet) if arguments.fleet else make_fleet(24, tags={"env": "demo"})
+    faults = read_json(arguments.faults, read_faults) if arguments.faults else []
+    try:
+        return Emulator(
+            fleet,
+            faults=faults,
+            port=arguments.port,
+            time_scale=arguments.time_scale,
+            latency_s=arguments.latency_s,
+            base_date=utc_now(),
+        )
+    except (OSError, OverflowError) as error:
+        sys.exit(f"port {arguments.port}: cannot listen: {error}")
+    except ValueError as error:
+        sys.exit(f"{arguments.fleet or arguments.faults}: {error}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    emulator = make_emulator(make_parser().parse_args(argv))
+    with emulator as emu:
+        print(f"url={emu.url} ak={emu.ak} sk={emu.sk} project_id={emu.project_id}", flush=True)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

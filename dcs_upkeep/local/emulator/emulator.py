@@ -1,0 +1,158 @@
+"""The emulator itself: the parts put together behind one small surface for tests and demos."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import Any
+
+from .dcs import DcsService, Rules
+from .faults import Fault, FaultPlan
+from .fleet import Instance
+from .http import Route
+from .server import Desk, Server
+from .signature import Keys
+from .smn import SmnService
+from .truth import Record, Truth
+from .world import World
+
+# Fake on purpose: they open this emulator and nothing else.
+DEMO_AK = "EMULATEDACCESSKEY001"
+DEMO_SK = "emulated-secret-key-for-loopback-only"
+DEMO_PROJECT_ID = "0123456789abcdef0123456789abcdef"
+BASE_DATE = datetime(2026, 3, 1, tzinfo=timezone.utc)
+
+
+def scaled_clock(time_scale: float) -> Callable[[], float]:
+    """A clock that starts at 0 and runs `time_scale` times as fast as the real one."""
+    started_at = time.monotonic()
+    return lambda: (time.monotonic() - started_at) * time_scale
+
+
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Emulator:
+    """A loopback server that plays DCS v2 and SMN. Use it in a `with`, or call `start()` and `close()`.
+
+    `clock`: seconds, any origin; share it with the code under test so that nothing sleeps. Default: real time times
+    `time_scale`. `base_date`: the date that the clock's first value stands for in created_at, updated_at, launched_at.
+    `wall_clock`: the real time that signatures are checked against. `topics`: the topic URNs that exist, None for any.
+    `on_request`: called with each Record before it is answered, e.g. to change the world between two reads.
+    `rules`: fields of `dcs.Rules`, e.g. partial_execution=True, region_knows_stop_start=False.
+    """
+
+    def __init__(
+        self,
+        fleet: Iterable[Instance],
+        *,
+        clock: Callable[[], float] | None = None,
+        time_scale: float = 1.0,
+        project_id: str = DEMO_PROJECT_ID,
+        ak: str = DEMO_AK,
+        sk: str = DEMO_SK,
+        security_token: str | None = None,
+        faults: Iterable[Fault] = (),
+        latency_s: float = 0.0,
+        topics: Iterable[str] | None = None,
+        port: int = 0,
+        base_date: datetime = BASE_DATE,
+        wall_clock: Callable[[], datetime] = utc_now,
+        on_request: Callable[[Record], None] | None = None,
+        **rules: Any,
+    ) -> None:
+        self.project_id, self.ak, self.sk, self.security_token = project_id, ak, sk, security_token
+        self.truth = Truth()
+        self.clock = clock or scaled_clock(time_scale)
+        self._world = World(fleet, self.clock, base_date, self.truth)
+        read_rules = Rules(**rules)
+        self._routes = DcsService(self._world, read_rules).routes()
+        self._routes += SmnService(topics, self.truth, self.clock).routes()
+        self._plan = FaultPlan()
+        for fault in faults:
+            self.add_fault(fault)
+        desk = Desk(
+            self._routes, Keys(ak, sk, security_token), project_id, self._plan, self.truth, self.clock,
+            wall_clock, latency_s, read_rules.numeric_codes, on_request,
+        )  # fmt: skip
+        self._server = Server(desk, port)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> Emulator:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="emulator", daemon=True)
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop at once, also when requests hang."""
+        if self._thread is None:
+            self._server.server_close()
+            return
+        self._server.stop()
+        self._thread.join()
+        self._thread = None
+
+    def __enter__(self) -> Emulator:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def instance(self, instance_id: str) -> Instance:
+        """A snapshot of one instance as a reader would see it now. KeyError if there is none."""
+        one = self._world.find(instance_id)
+        if one is None:
+            raise KeyError(instance_id)
+        return one
+
+    def instances(self) -> list[Instance]:
+        return self._world.all()
+
+    def iso(self, at: float) -> str:
+        """A clock value as the API would write it."""
+        return self._world.iso(at)
+
+    def add(self, one: Instance) -> None:
+        self._world.add(one)
+
+    def remove(self, instance_id: str) -> None:
+        """Delete an instance: from now on it is 404."""
+        self._world.remove(instance_id)
+
+    def edit(self, instance_id: str, **changes: Any) -> None:
+        """Set any Instance fields, as somebody outside would: `edit(id, busy_s=5, ends_in="ERROR")`."""
+        self._world.edit(instance_id, **changes)
+
+    def set_status(self, instance_id: str, status: str) -> None:
+        """Put an instance in a state, ending what was under way."""
+        self.edit(instance_id, status=status)
+
+    def set_tags(self, instance_id: str, tags: Mapping[str, str]) -> None:
+        self.edit(instance_id, tags=dict(tags))
+
+    def act(self, instance_id: str, action: str) -> None:
+        """Let another actor do this to the instance now; in `truth.executed` it is `by` "other"."""
+        self._world.execute(instance_id, action, by="other")
+
+    def add_fault(self, fault: Fault) -> None:
+        known = {route.operation for route in self._routes} | {"any"}
+        if fault.operation not in known:
+            raise ValueError(f"unknown operation {fault.operation!r} in a fault; known: {', '.join(sorted(known))}")
+        self._plan.add(fault)
+
+    def clear_faults(self) -> None:
+        self._plan.clear()
+
+    def add_route(self, route: Route) -> None:
+        """Serve one more endpoint; patterns carry {project_id}, which is checked."""
+        self._routes.append(route)

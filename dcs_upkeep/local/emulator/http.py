@@ -1,0 +1,97 @@
+"""What one call asks and what is answered: the words the routes, the faults and the server share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Literal
+
+from .truth import Record
+
+Transport = Literal["send", "half", "close", "hang"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, and how its bytes go out.
+
+    `payload` is sent as JSON unless `text` is given. `transport`: `send` all of it, send `half` of it and close,
+    `close` without a byte, or `hang` until the client or the emulator goes away.
+    """
+
+    status: int
+    payload: object = None
+    text: str | None = None
+    content_type: str = "application/json"
+    transport: Transport = "send"
+
+    def body(self) -> bytes:
+        if self.status == 204:
+            return b""
+        text = json.dumps(self.payload) if self.text is None else self.text
+        return text.encode()
+
+    def error_code(self) -> str | None:
+        """The error code in the payload, in the DCS or the SMN shape."""
+        if not isinstance(self.payload, Mapping):
+            return None
+        code = self.payload.get("error_code", self.payload.get("code"))
+        return code if isinstance(code, str) else None
+
+
+@dataclass
+class Call:
+    """One request on its way through a route. `dry` and `spared` are set by a fault before the route runs."""
+
+    path_values: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    record: Record
+    dry: bool = False
+    spared: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class Route:
+    """`pattern` is a path with `{names}`; `operation` is what faults and `truth.count()` call it."""
+
+    method: str
+    pattern: str
+    operation: str
+    reply: Callable[[Call], Answer]
+
+    def match(self, method: str, path: str) -> dict[str, str] | None:
+        found = _compile(self.pattern).fullmatch(path) if method == self.method else None
+        return found.groupdict() if found else None
+
+
+@lru_cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
+
+
+def dcs_error(status: int, code: str, message: str) -> Answer:
+    """An error of the DCS service."""
+    return Answer(status, {"error_code": code, "error_msg": message, "error_ext_msg": None})
+
+
+def gateway_error(status: int, code: str, message: str, request_id: str) -> Answer:
+    """An error of the API gateway in front of every service."""
+    return Answer(status, {"error_msg": message, "error_code": code, "request_id": request_id})
+
+
+def smn_error(status: int, code: str, message: str, request_id: str) -> Answer:
+    """An SMN error: other key names than DCS (SMN API reference, exception response)."""
+    return Answer(status, {"request_id": request_id, "code": code, "message": message})
+
+
+def spell_with_digits(answer: Answer) -> Answer:
+    """The same DCS error in its second spelling: DCS.4100 (HTTP 400) is 111400100."""
+    code = answer.error_code() or ""
+    # DCS.4049 is listed in the DCS spelling alone (OTC DCS error_codes.rst).
+    if not code.startswith("DCS.") or code == "DCS.4049" or not isinstance(answer.payload, Mapping):
+        return answer
+    return replace(answer, payload={**answer.payload, "error_code": f"111{answer.status}{code[-3:]}"})

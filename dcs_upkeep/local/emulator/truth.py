@@ -1,0 +1,128 @@
+"""What really happened, for tests and demos to compare with what the tool believes."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Record:
+    """One HTTP request. `status` stays None while nothing has been answered, for good if nothing ever is."""
+
+    number: int
+    operation: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    at: float
+    connection: int
+    ids: tuple[str, ...] = ()
+    action: str | None = None
+    status: int | None = None
+    error_code: str | None = None
+    fault: str | None = None
+    executed: tuple[str, ...] = ()
+
+    @property
+    def was_executed(self) -> bool:
+        """Whether this request changed anything at all."""
+        return bool(self.executed)
+
+    @property
+    def request_id(self) -> str:
+        return f"{self.number:032x}"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An action that really began. `by` is "api", or "other" for the pretended second actor of `Emulator.act`."""
+
+    instance_id: str
+    action: str
+    at: float
+    by: str = "api"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that SMN accepted."""
+
+    topic_urn: str
+    subject: str | None
+    message: str
+    message_id: str
+    at: float
+    body: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class Truth:
+    """Everything the emulator saw and did, in order. The lists are live; the methods are safe from any thread."""
+
+    requests: list[Record] = field(default_factory=list)
+    executed: list[Execution] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    lost_data: set[str] = field(default_factory=set)
+    connections: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+
+    @property
+    def puts(self) -> list[Record]:
+        """The requests that asked to change a status: `PUT .../instances/status`."""
+        return self.of("put")
+
+    def of(self, operation: str) -> list[Record]:
+        """The requests of one operation ("put", "list", "show", "configs", "tasks", "publish", ...)."""
+        with self._lock:
+            return [record for record in self.requests if record.operation == operation]
+
+    def count(self, operation: str | None = None) -> int:
+        """How many requests of this operation arrived, refused ones too; without a name, of all."""
+        with self._lock:
+            return len(self.requests) if operation is None else len(self.of(operation))
+
+    def executions(self, instance_id: str) -> list[Execution]:
+        """What the API really executed on one instance. Two entries for one wish is the bug this file exists for."""
+        with self._lock:
+            return [done for done in self.executed if done.instance_id == instance_id and done.by == "api"]
+
+    def forget(self) -> None:
+        """Start counting anew, between two phases of a test."""
+        with self._lock:
+            for kept in (self.requests, self.executed, self.messages, self.lost_data):
+                kept.clear()
+
+    def open_connection(self) -> int:
+        with self._lock:
+            self.connections += 1
+            return self.connections
+
+    def begin(
+        self, operation: str, method: str, path: str, query: Mapping[str, str], at: float, connection: int
+    ) -> Record:
+        with self._lock:
+            record = Record(next(self._numbers), operation, method, path, query, at, connection)
+            self.requests.append(record)
+            self.in_flight += 1
+            self.max_in_flight = max(self.max_in_flight, self.in_flight)
+            return record
+
+    def end(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def add_execution(self, execution: Execution, *, lost_data: bool) -> None:
+        with self._lock:
+            self.executed.append(execution)
+            if lost_data:
+                self.lost_data.add(execution.instance_id)
+
+    def add_message(self, message: Message) -> None:
+        with self._lock:
+            self.messages.append(message)

@@ -1,0 +1,194 @@
+"""Every setting, once: its name, type, default and README line. Read through a lookup, never from `os.environ` here.
+
+Event functions on FunctionGraph get settings by `context.getUserData`, not from the environment (FunctionGraph UG, note).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from dcs_upkeep.errors import Problem, SettingsError
+from dcs_upkeep.model import Action
+
+Lookup = Callable[[str], str | None]
+
+BATCH_LIMIT = 50  # DCS.4100 "The number of instance IDs in an instances array cannot exceed 50"
+
+
+def _setting(default: Any, parse: Callable[[str], Any], doc: str, shown: str | None = None) -> Any:
+    """One field of `Settings`: `parse` turns text into its value and raises ValueError with what to write instead."""
+    return field(default=default, metadata={"parse": parse, "doc": doc, "shown": shown})
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        if not re.fullmatch(r"[+-]?\d{1,9}", raw) or not low <= int(raw) <= high:
+            raise ValueError(f"Write a whole number from {low} to {high}")
+        return int(raw)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(raw: str) -> float:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", raw) or not low <= float(raw) <= high:
+            raise ValueError(f"Write seconds from {low:g} to {high:g}")
+        return float(raw)
+
+    return parse
+
+
+def _share(raw: str) -> float:
+    if not re.fullmatch(r"\d{1,3}(\.\d+)?%", raw) or not 0 < float(raw[:-1]) <= 100:
+        raise ValueError("Write a share of the fleet such as 10%")
+    return float(raw[:-1]) / 100
+
+
+def _flag(raw: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if raw.lower() not in known:
+        raise ValueError("Write 1 or 0")
+    return known[raw.lower()]
+
+
+def _words(raw: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in raw.split(",") if word.strip())
+
+
+def _choice(*known: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(raw: str) -> tuple[str, ...]:
+        words = _words(raw.lower())
+        if unknown := [word for word in words if word not in known]:
+            raise ValueError(f"{', '.join(unknown)} is not among {', '.join(known)}. Write a comma list of those")
+        return words
+
+    return parse
+
+
+def _level(raw: str) -> str:
+    if raw.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("Write DEBUG, INFO, WARNING or ERROR")
+    return raw.upper()
+
+
+def _url(raw: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+/?", raw):
+        raise ValueError("Write an address such as https://dcs.cn-north-4.myhuaweicloud.com, without path or user")
+    return raw.rstrip("/")
+
+
+def _topics(raw: str) -> tuple[str, ...]:
+    for topic in _words(raw):
+        if not re.fullmatch(r"urn:smn:[^:\s]+:[^:\s]+:[^:\s]+|arn:aws[a-z-]*:sns:[^:\s]+:\d+:[^:\s]+", topic):
+            raise ValueError(
+                f"{topic!r} is no topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>"
+            )
+    return tuple(dict.fromkeys(_words(raw)))
+
+
+def _tags(raw: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for word in _words(raw):
+        key, equals, value = word.partition("=")
+        if not (key.strip() and equals):
+            raise ValueError(f"{word!r} is no tag. Write key=value, several with commas between")
+        pairs.append((key.strip(), value.strip()))
+    return tuple(pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one invocation. The environment name is `UPKEEP_` and the field's name in capitals."""
+
+    region: str = _setting("", _text, "Huawei Cloud region of the fleet, such as `cn-north-4`", "required")
+    project_id: str = _setting(
+        "", _text, "Huawei Cloud project id; else the one of the function or of the credentials", "from the host"
+    )
+    endpoint: str = _setting("", _url, "DCS endpoint, overrides the region's", "the region's")
+    smn_endpoint: str = _setting("", _url, "SMN endpoint, overrides the region's", "the region's")
+    topics: tuple[str, ...] = _setting((), _topics, "Comma list of SMN URNs and SNS ARNs that reports go to", "none")
+    allowed_actions: tuple[str, ...] = _setting(
+        ("restart", "soft_restart", "start"),
+        _choice(*(action.value for action in Action)),
+        "Actions that may be asked for; `flush` and `stop` are opted into",
+        "`restart,soft_restart,start`",
+    )
+    protected_tags: tuple[tuple[str, str], ...] = _setting(
+        (("upkeep", "never"),), _tags, "Instances with any of these tags are never acted on", "`upkeep=never`"
+    )
+    max_instances: int = _setting(
+        100, _integer(1, 100_000), "A plan that would act on more instances is refused whole, never cut"
+    )
+    batch_size: int = _setting(BATCH_LIMIT, _integer(1, BATCH_LIMIT), "Most instance IDs in one API call")
+    parallel_calls: int = _setting(4, _integer(1, 16), "Status calls of one wave under way at the same time")
+    poll_s: float = _setting(10.0, _seconds(1, 300), "Seconds between two polls of a wave")
+    settle_s: float = _setting(
+        30.0, _seconds(1, 3600), "How long an end state must hold to count when the busy state was not seen"
+    )
+    log_level: str = _setting("INFO", _level, "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "`INFO`")
+
+
+def env_name(field_name: str) -> str:
+    """The environment name of a field: `poll_s` -> `UPKEEP_POLL_S`."""
+    return f"UPKEEP_{field_name.upper()}"
+
+
+SETTING_FIELDS = MappingProxyType({env_name(item.name): item for item in fields(Settings)})
+
+
+def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
+    """Read `UPKEEP_SETTINGS`, one JSON object that may carry any setting (FunctionGraph allows 20 variables)."""
+    raw = lookup("UPKEEP_SETTINGS")
+    if not raw:
+        return {}
+    fix = 'Write one JSON object such as {"UPKEEP_POLL_S": "10"}.'
+    try:
+        values = json.loads(raw)
+    except (ValueError, RecursionError):
+        problems.append(Problem("UPKEEP_SETTINGS", "this is no JSON", fix))
+        return {}
+    if not isinstance(values, dict):
+        problems.append(Problem("UPKEEP_SETTINGS", "this is no JSON object", fix))
+        return {}
+    texts: dict[str, str] = {}
+    for key, value in values.items():
+        if key not in SETTING_FIELDS:
+            problems.append(
+                Problem(f"UPKEEP_SETTINGS.{key}", "no setting has this name", "See the settings table of the README.")
+            )
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "the value is no text or number", "Write it as text."))
+        else:
+            texts[key] = str(value)
+    return texts
+
+
+def read_settings(lookup: Lookup) -> Settings:
+    """Read every setting through `lookup` (name -> text or None).
+
+    A variable of its own wins over the same name in `UPKEEP_SETTINGS`; empty text counts as not set.
+    Raises: SettingsError with every problem at once.
+    """
+    problems: list[Problem] = []
+    bundle = _bundle(lookup, problems)
+    values: dict[str, Any] = {}
+    for name, item in SETTING_FIELDS.items():
+        raw = (lookup(name) or bundle.get(name) or "").strip()
+        if not raw:
+            continue
+        try:
+            values[item.name] = item.metadata["parse"](raw)
+        except ValueError as err:
+            problems.append(Problem(name, f"{raw!r} cannot be used", f"{err}."))
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)

@@ -1,0 +1,334 @@
+"""One wave: its batches are sent, and its instances watched until each has an outcome, in one loop.
+
+One thread decides and writes the journal; only the PUTs themselves run in others. Sending and watching share the loop
+so that a busy instance can wait for its turn while the effect on the healthy ones is being seen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from dcs_upkeep.errors import CloudError
+from dcs_upkeep.journal import Progress, Stage
+from dcs_upkeep.model import TRANSIENT_STATES, Action, Answer, AnswerKind, Evidence, Instance, Outcome, OutcomeKind, Plan
+from dcs_upkeep.ports import Ports
+from dcs_upkeep.record import Recorder
+from dcs_upkeep.sending import LOOK_AFTER_S, MAX_REFUSED_CONNECTIONS, Batch, Pace, busy_wait_s, halves, split, throttle_wait_s, verdicts
+from dcs_upkeep.watching import Watcher
+
+FIRST_POLL_S = 3.0  # soon after the first answer, so that a short restart's busy state is not missed
+
+
+class Wave:
+    """Sends and watches the pending instances of one wave of a plan."""
+
+    def __init__(
+        self,
+        number: int,
+        plan: Plan,
+        recorder: Recorder,
+        ports: Ports,
+        pace: Pace,
+        watcher: Watcher,
+        *,
+        poll_s: float,
+        may_send: Callable[[], bool],
+        left_s: Callable[[], float],
+    ) -> None:
+        """`may_send` runs before every attempt and records why not; `left_s`: seconds left for this wave's calls."""
+        self._number = number
+        self._plan = plan
+        self._recorder = recorder
+        self._ports = ports
+        self._pace = pace
+        self._watcher = watcher
+        self._poll_s = poll_s
+        self._may_send = may_send
+        self._left_s = left_s
+        self._queue: deque[Batch] = deque()
+        self._in_flight: dict[Future[Answer], tuple[int, Batch]] = {}
+        self._poll_due: float | None = None
+        self._end_since: dict[str, float] = {}
+        self._send_deadline = ports.clock.monotonic() + watcher.timeout_s
+
+    def run(self) -> None:
+        """Go on until every instance of the wave has its outcome, or time is up, or sending was stopped and nothing is left to watch."""
+        pending = [one.instance_id for one in self._stage(Stage.PENDING)]
+        self._queue.extend(Batch(ids) for ids in split(pending, self._pace.batch_size))
+        if self._watched():  # taken over from an earlier invocation
+            self._poll_due = self._ports.clock.monotonic()
+        with ThreadPoolExecutor(max_workers=max(1, self._pace.parallel), thread_name_prefix="send") as pool:
+            while True:
+                self._launch(pool)
+                self._poll_if_due()
+                if not self._in_flight and (not self._work_left() or self._left_s() <= 0):
+                    return
+                self._wait()
+
+    def _stage(self, *stages: Stage) -> list[Progress]:
+        return self._recorder.state.at_stage(*stages, wave=self._number)
+
+    def _watched(self) -> list[Progress]:
+        """What still needs reading: everything without its outcome; accepted ones only where the plan watches."""
+        stages = [Stage.DOUBT, Stage.API_FAILED]
+        if self._plan.watch_timeout_s is not None:
+            stages.append(Stage.ACCEPTED)
+        return self._stage(*stages)
+
+    def _work_left(self) -> bool:
+        return bool(self._queue) or bool(self._watched())
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    def _launch(self, pool: ThreadPoolExecutor) -> None:
+        clock = self._ports.clock
+        if self._recorder.state.stop:
+            self._queue.clear()
+        while self._queue and len(self._in_flight) < self._pace.parallel:
+            batch = min(self._queue, key=lambda one: one.due)
+            if max(batch.due, self._pace.next_at) > clock.monotonic():
+                return
+            self._queue.remove(batch)
+            if batch.refused is not None:
+                self._look(batch, batch.refused)
+                continue
+            if not self._may_send():
+                self._queue.clear()
+                return
+            if len(batch.ids) > self._pace.batch_size:
+                self._queue.extend(Batch(ids) for ids in split(batch.ids, self._pace.batch_size))
+                continue
+            attempt = self._recorder.sending(self._number, batch.ids)
+            self._pace.next_at = clock.monotonic() + self._pace.gap_s
+            self._in_flight[pool.submit(self._ports.dcs.send, self._plan.action, batch.ids)] = (attempt, batch)
+
+    def _collect(self, done: Iterable[Future[Answer]]) -> None:
+        for future in done:
+            attempt, batch = self._in_flight.pop(future)
+            answer = future.result()
+            self._recorder.sent(attempt, verdicts(self._plan.action, batch.ids, answer), answer)
+            self._ports.log(
+                "wave.sent",
+                level="info" if answer.kind is AnswerKind.RESULTS else "warning",
+                wave=self._number,
+                attempt=attempt,
+                instances=len(batch.ids),
+                answer=answer.kind.value,
+                reason=answer.what,
+                error_code=answer.code,
+                request_id=answer.request_id,
+            )
+            self._after(batch, answer)
+            if self._poll_due is None:
+                self._poll_due = self._ports.clock.monotonic() + min(FIRST_POLL_S, self._poll_s)
+
+    def _after(self, batch: Batch, answer: Answer) -> None:
+        """Decide what follows for the IDs that were proven not executed."""
+        again = tuple(one.instance_id for one in self._progress(batch.ids) if one.stage is Stage.PENDING)
+        if not again:
+            return
+        now = self._ports.clock.monotonic()
+        if answer.kind is AnswerKind.TOO_MANY:
+            self._pace.shrink()
+        match answer.kind:
+            case AnswerKind.TOO_MANY | AnswerKind.ONE_BAD_ID if self._plan.action is Action.FLUSH:
+                self._fail(again, f"{answer.what}; it was not executed, and a flush is not tried again after a refusal")
+            case AnswerKind.THROTTLED:
+                self._pace.slow_down()
+                due = now + throttle_wait_s(batch.throttled + 1, self._ports.random())
+                self._retry(Batch(again, due, batch.throttled + 1, batch.refused_connections), answer)
+            case AnswerKind.NOT_CONNECTED if batch.refused_connections < MAX_REFUSED_CONNECTIONS:
+                due = now + throttle_wait_s(batch.refused_connections + 1, self._ports.random())
+                self._retry(Batch(again, due, batch.throttled, batch.refused_connections + 1), answer)
+            case AnswerKind.TOO_MANY if len(again) > 1:
+                self._queue.extend(Batch(ids) for ids in split(again, min(self._pace.batch_size, (len(again) + 1) // 2)))
+            case AnswerKind.ONE_BAD_ID:
+                self._queue.append(Batch(again, now + LOOK_AFTER_S, refused=answer, busy_waits=batch.busy_waits))
+            case AnswerKind.BAD_REQUEST:
+                self._recorder.stop("request", OutcomeKind.REFUSED, f"the API refuses the request itself: {answer.what}", guard="request")
+            case AnswerKind.DENIED:
+                self._fail(again, f"{answer.what}; it was not executed")
+                self._recorder.stop("denied", OutcomeKind.NOT_ATTEMPTED, answer.what)
+            case _:
+                self._fail(again, f"{answer.what}; it was not executed")
+
+    def _retry(self, batch: Batch, answer: Answer) -> None:
+        if batch.due > self._send_deadline:
+            self._fail(batch.ids, f"{answer.what}; it was not executed, and the time for retrying is over")
+        else:
+            self._queue.append(batch)
+
+    def _look(self, batch: Batch, refused: Answer) -> None:
+        """After a 400 that one ID can cause: read the batch, take aside what the reading explains, queue the rest.
+
+        What shows this action's effect counts as accepted and is not sent again. Only a busy culprit waits.
+        """
+        now = self._ports.clock.monotonic()
+        try:
+            shown = self._ports.dcs.read(batch.ids)
+        except CloudError as err:
+            self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
+            self._wait_for(batch.ids, batch, refused, "it cannot be read")
+            return
+        evidence: dict[str, str] = {}
+        fit: list[str] = []
+        aside = 0
+        for one in self._progress(batch.ids):
+            instance = shown.get(one.instance_id)
+            if reason := self._watcher.evidence(one, instance):
+                evidence[one.instance_id] = reason
+            elif instance is None:
+                self._fail((one.instance_id,), f"{refused.what}; it is no longer listed")
+            elif instance.status in self._watcher.rule.allowed_from:
+                fit.append(one.instance_id)
+                continue
+            elif instance.status in TRANSIENT_STATES:
+                self._wait_for((one.instance_id,), batch, refused, f"it is {instance.status}")
+            else:
+                self._fail((one.instance_id,), f"{refused.what}; it is {instance.status}")
+            aside += one.instance_id not in evidence
+        self._recorder.seen([one for one in evidence if shown[one].status == self._watcher.rule.busy], evidence)
+        self._queue_fit(tuple(fit), batch, refused, culprit_found=aside > 0, now=now)
+
+    def _queue_fit(self, fit: tuple[str, ...], batch: Batch, refused: Answer, *, culprit_found: bool, now: float) -> None:
+        if not fit:
+            return
+        if len(batch.ids) > 1:
+            parts = [fit] if culprit_found or len(fit) == 1 else halves(fit)
+            self._queue.extend(Batch(ids, now) for ids in parts)
+        elif batch.waited:
+            self._queue.append(Batch(fit, now, busy_waits=batch.busy_waits))
+        elif refused.busy:
+            self._wait_for(fit, batch, refused, "it is still busy")
+        else:
+            self._fail(fit, f"{refused.what}; it was not executed")
+
+    def _wait_for(self, ids: tuple[str, ...], batch: Batch, refused: Answer, why: str) -> None:
+        """Let only these wait for their turn, and read them again before it."""
+        due = self._ports.clock.monotonic() + busy_wait_s(batch.busy_waits, self._poll_s)
+        if due > self._send_deadline:
+            self._fail(ids, f"{refused.what}; it was not executed: {why}, and the time for waiting is over")
+            return
+        self._queue.append(Batch(ids, due, busy_waits=batch.busy_waits + 1, refused=refused, waited=True))
+
+    def _fail(self, ids: Iterable[str], reason: str) -> None:
+        self._finish([(one, OutcomeKind.FAILED, reason, None) for one in self._progress(ids)])
+
+    def _progress(self, ids: Iterable[str]) -> list[Progress]:
+        return [self._recorder.state.progress[instance_id] for instance_id in ids]
+
+    # --- watching ------------------------------------------------------------------------------------------------
+
+    def _poll_if_due(self) -> None:
+        watched = self._watched()
+        now = self._ports.clock.monotonic()
+        if not watched or self._poll_due is None or now < self._poll_due:
+            return
+        self._poll_due = now + self._poll_s
+        doubtful = [one.instance_id for one in watched if one.stage is Stage.DOUBT]
+        others = [one.instance_id for one in watched if one.stage is not Stage.DOUBT]
+        try:
+            shown = {**(self._ports.dcs.read(others) if others else {}), **(self._ports.dcs.show(doubtful) if doubtful else {})}
+        except CloudError as err:
+            self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
+            self._give_up_unread(watched, str(err))
+            return
+        self._take_in(watched, shown)
+        self._ports.log(
+            "wave.polled",
+            wave=self._number,
+            states=dict(Counter(shown[one.instance_id].status if one.instance_id in shown else "GONE" for one in watched)),
+            completed=sum(1 for one in self._stage(Stage.DONE)),
+            waiting=len(self._watched()) + sum(len(batch.ids) for batch in self._queue),
+        )
+
+    def _take_in(self, watched: Sequence[Progress], shown: Mapping[str, Instance]) -> None:
+        """Note what one reading of the wave shows, and give their outcome to those that it settles."""
+        now = self._recorder.now()
+        watcher = self._watcher
+        evidence = {
+            one.instance_id: reason
+            for one in watched
+            if one.stage is Stage.DOUBT and (reason := watcher.evidence(one, shown.get(one.instance_id)))
+        }
+        busy = [
+            one.instance_id
+            for one in watched
+            if one.stage is not Stage.API_FAILED
+            and not one.seen_busy
+            and one.instance_id in shown
+            and shown[one.instance_id].status == watcher.rule.busy
+        ]
+        self._recorder.seen(busy, evidence)
+        settled: list[Settled] = []
+        for one in watched:
+            instance = shown.get(one.instance_id)
+            status = instance.status if instance else "no longer listed"
+            if one.stage is Stage.API_FAILED:
+                settled.append((one, OutcomeKind.FAILED, f"the API said failed, without a reason; it is {status} now", None))
+            elif one.stage is Stage.DOUBT:
+                if watcher.doubt_over(one, now):
+                    reason = f"{one.note}; no evidence within {watcher.settle_s:g} s that it was acted on; it is {status} now"
+                    settled.append((one, OutcomeKind.UNKNOWN, reason, None))
+            elif self._plan.watch_timeout_s is not None:
+                held_s = now - self._end_since.setdefault(one.instance_id, now) if status == watcher.rule.end else 0.0
+                if status != watcher.rule.end:
+                    self._end_since.pop(one.instance_id, None)
+                if verdict := watcher.verdict(one, instance, held_s, now):
+                    settled.append((one, *verdict))
+        self._finish(settled)
+
+    def _give_up_unread(self, watched: Sequence[Progress], why: str) -> None:
+        """Where reading fails until the time is over, say what is known, and let no further wave begin on that."""
+        now = self._recorder.now()
+        overdue = [one for one in watched if self._watcher.overdue(one, now)]
+        kinds = {Stage.DOUBT: OutcomeKind.UNKNOWN, Stage.API_FAILED: OutcomeKind.FAILED, Stage.ACCEPTED: OutcomeKind.ACCEPTED}
+        self._finish([(one, kinds[one.stage], f"{one.note}; its state could not be read: {why}", None) for one in overdue])
+        if overdue:
+            self._recorder.stop("unreadable", OutcomeKind.NOT_ATTEMPTED, f"the effect of wave {self._number} could not be read")
+
+    def _finish(self, settled: Sequence[Settled]) -> None:
+        now = self._recorder.now()
+        outcomes = [
+            self._watcher.finish(one, self._plan.instances[one.instance_id], kind, reason, now, evidence)
+            for one, kind, reason, evidence in settled
+        ]
+        self._recorder.watched(outcomes)
+        for outcome in outcomes:
+            log_outcome(self._ports, outcome)
+
+    # --- waiting -------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """Sleep until the next thing is due, or until an answer comes."""
+        now = self._ports.clock.monotonic()
+        moments: list[float] = []
+        if self._queue and len(self._in_flight) < self._pace.parallel:
+            moments.append(max(min(batch.due for batch in self._queue), self._pace.next_at))
+        if self._poll_due is not None and self._watched():
+            moments.append(self._poll_due)
+        if self._in_flight:
+            done, _ = wait(self._in_flight, max(0.0, min(moments) - now) if moments else None, FIRST_COMPLETED)
+            self._collect(done)
+        elif moments and min(moments) > now:
+            self._ports.clock.sleep(min(min(moments) - now, max(0.0, self._left_s())))
+
+
+Settled = tuple[Progress, OutcomeKind, str, Evidence | None]
+
+
+def log_outcome(ports: Ports, outcome: Outcome) -> None:
+    """One line per instance that has come to its outcome."""
+    ports.log(
+        "instance.verified",
+        level="info" if outcome.outcome in (OutcomeKind.COMPLETED, OutcomeKind.ACCEPTED, OutcomeKind.SKIPPED) else "warning",
+        wave=outcome.wave,
+        instance_id=outcome.instance_id,
+        name=outcome.name,
+        outcome=outcome.outcome.value,
+        reason=outcome.reason,
+        guard=outcome.guard,
+        error_code=outcome.error_code,
+    )
