@@ -13,18 +13,33 @@ from dcs_upkeep.request import Request
 from dcs_upkeep.watching import Watcher
 
 
-def close(state: RunState, watcher: Watcher, now: float) -> tuple[Outcome, ...]:
-    """Every instance of the plan in exactly one outcome: those of the waves in their order, then those settled before."""
+def close(state: RunState, watcher: Watcher, now: float, *, goes_on: bool = False) -> tuple[Outcome, ...]:
+    """Every instance of the plan in exactly one outcome: those of the waves in their order, then those settled before.
+
+    `goes_on`: the run is not over, a further invocation takes up what is left.
+    """
     plan = state.plan
     if plan is None:
         return ()
-    ends = [one.outcome or _end(one, plan, state, watcher, now) for one in state.progress.values()]
+    ends = [one.outcome or _end(one, plan, state, watcher, now, goes_on) for one in state.progress.values()]
     return (*ends, *plan.settled)
 
 
-def _end(one: Progress, plan: Plan, state: RunState, watcher: Watcher, now: float) -> Outcome:
+def _end(one: Progress, plan: Plan, state: RunState, watcher: Watcher, now: float, goes_on: bool) -> Outcome:
     kind, reason, guard = _ending(one, plan, state, watcher)
+    if goes_on and one.stage is Stage.PENDING:
+        kind, reason, guard = OutcomeKind.DEFERRED, "its turn comes in a further invocation of this run", None
     return watcher.finish(one, plan.instances[one.instance_id], kind, reason, now, guard=guard)
+
+
+def reached_at(state: RunState) -> dict[str, float | None]:
+    """Instance ID -> when the action reached it, as far as anybody can tell; None where it surely did not."""
+    reached: dict[str, float | None] = {}
+    for one in state.progress.values():
+        kind = one.outcome.outcome if one.outcome else None
+        acted_on = one.explicit or one.seen_busy or kind in (OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED, OutcomeKind.UNKNOWN)
+        reached[one.instance_id] = one.sent_at if acted_on or one.stage in (Stage.ACCEPTED, Stage.DOUBT, Stage.SENDING) else None
+    return reached
 
 
 def _ending(one: Progress, plan: Plan, state: RunState, watcher: Watcher) -> tuple[OutcomeKind, str, str | None]:

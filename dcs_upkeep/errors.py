@@ -6,6 +6,7 @@ UpkeepError
 ├── SettingsError       the settings cannot be used; carries every problem found
 ├── CloudError          a cloud call failed, and nothing was written by it
 └── JournalError        the journal could not be read or written
+    ├── SeqTakenError   that place of the stream is taken already
     └── FencedError     another owner has taken the run over: this one must stop at once
 """
 
@@ -78,6 +79,10 @@ class CloudError(UpkeepError):
 
 class JournalError(UpkeepError):
     """The journal could not be read or written."""
+
+
+class SeqTakenError(JournalError):
+    """That place of the stream holds an entry already: somebody else was first."""
 
 
 class FencedError(JournalError):

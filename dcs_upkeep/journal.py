@@ -6,10 +6,11 @@ that a resumed run and a running one cannot disagree. Times (`at`) are seconds s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, TypedDict, assert_never
+from typing import Any, Literal, NotRequired, TypedDict, assert_never
 
 from dcs_upkeep.model import Action, Evidence, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
 
@@ -21,37 +22,105 @@ class Baseline(TypedDict):
     launched_at: str | None
 
 
-class Planned(TypedDict):
-    kind: Literal["planned"]
+class _Entry(TypedDict):
+    """`owner` and `lease_until` are there wherever a store is: every entry renews the lease of its writer."""
+
     at: float
-    plan: dict[str, Any]
+    owner: NotRequired[str]
+    lease_until: NotRequired[float]
 
 
-class Guarded(TypedDict):
-    """The guards ran again just before a wave: who left it, and what the rest showed."""
+class Claimed(_Entry):
+    """The run exists. `asked` names the request in words, `same_as` is equal for the same request alone."""
+
+    kind: Literal["claimed"]
+    run_id: str
+    same_as: str
+    asked: str
+    request: dict[str, Any]
+    trigger: dict[str, Any]
+
+
+class TakenOver(_Entry):
+    """Another invocation goes on with the run: after a hand-over, or because the lease had lapsed."""
+
+    kind: Literal["taken_over"]
+
+
+class Planned(_Entry):
+    """One piece of the plan's JSON text; the pieces in order make the whole."""
+
+    kind: Literal["planned"]
+    part: int
+    parts: int
+    text: str
+
+
+class Renewed(_Entry):
+    """Still at work."""
+
+    kind: Literal["renewed"]
+
+
+class Yielded(_Entry):
+    """This invocation's time is up and the next may go on at once. `token` names the hand-over in logs."""
+
+    kind: Literal["yielded"]
+    token: str
+
+
+class Publishing(_Entry):
+    """A publication may be about to happen."""
+
+    kind: Literal["publishing"]
+    topic: str
+
+
+class Published(_Entry):
+    """It did."""
+
+    kind: Literal["published"]
+    topic: str
+
+
+class Reported(_Entry):
+    """The run is over. The report is made from the entries before this and from these."""
+
+    kind: Literal["reported"]
+    status: str
+    next: str
+    calls: dict[str, int]
+    notes: list[str]
+
+
+class Released(_Entry):
+    """The run ended before any attempt: its key may be claimed again."""
+
+    kind: Literal["released"]
+    reason: str
+
+
+class Guarded(_Entry):
+    """The guards ran again just before a wave: what those that are left showed."""
 
     kind: Literal["guarded"]
-    at: float
     wave: int
-    outcomes: list[dict[str, Any]]
     baseline: dict[str, Baseline]
 
 
-class Sending(TypedDict):
+class Sending(_Entry):
     """Durable before its PUT leaves: whatever happens next, these IDs are known to be in question."""
 
     kind: Literal["sending"]
-    at: float
     wave: int
     attempt: int
     ids: list[str]
 
 
-class Sent(TypedDict):
+class Sent(_Entry):
     """What one answer means per ID: `accepted`, `doubt` (nobody knows), `again` (not executed), `api_failed`, or a final outcome."""
 
     kind: Literal["sent"]
-    at: float
     attempt: int
     verdicts: dict[str, str]
     what: str
@@ -59,35 +128,48 @@ class Sent(TypedDict):
     request_id: str | None
 
 
-class Seen(TypedDict):
+class Seen(_Entry):
     """What reading showed: `busy` IDs in this action's busy state, `evidence` IDs whose lost answer is settled so (with the reason)."""
 
     kind: Literal["seen"]
-    at: float
     busy: list[str]
     evidence: dict[str, str]
 
 
-class Watched(TypedDict):
+class Watched(_Entry):
     """Final outcomes."""
 
     kind: Literal["watched"]
-    at: float
     outcomes: list[dict[str, Any]]
 
 
-class Stopped(TypedDict):
+class Stopped(_Entry):
     """Nothing more is sent. `rest` is what becomes of the instances whose turn has not come."""
 
     kind: Literal["stopped"]
-    at: float
     why: str
     rest: str
     guard: str | None
     reason: str
 
 
-Entry = Planned | Guarded | Sending | Sent | Seen | Watched | Stopped
+Entry = (
+    Claimed
+    | TakenOver
+    | Planned
+    | Renewed
+    | Guarded
+    | Sending
+    | Sent
+    | Seen
+    | Watched
+    | Stopped
+    | Yielded
+    | Publishing
+    | Published
+    | Reported
+    | Released
+)
 
 
 class Stage(StrEnum):
@@ -109,7 +191,7 @@ class Progress:
     wave: int
     stage: Stage = Stage.PENDING
     attempts: int = 0
-    first_sent_at: float | None = None
+    sent_at: float | None = None
     answered_at: float | None = None
     explicit: bool = False
     seen_busy: bool = False
@@ -124,23 +206,51 @@ class Progress:
 class RunState:
     """All that the entries of a run add up to."""
 
+    claimed: Claimed | None = None
+    owner: str = ""
+    lease_until: float = 0.0
+    hops: int = 0
+    topics: dict[str, str] = field(default_factory=dict)
+    reported: Reported | None = None
+    released: bool = False
+    handed_over: bool = False
+    plan_parts: list[str] = field(default_factory=list)
     plan: Plan | None = None
     progress: dict[str, Progress] = field(default_factory=dict)
     attempts: int = 0
     open_attempts: dict[int, list[str]] = field(default_factory=dict)
     waves_begun: int = 0
     stop: Stopped | None = None
+    settled_at: float | None = None
 
     def apply(self, entry: Entry) -> None:
         """Take one more entry into account."""
+        self.owner = entry.get("owner", self.owner)
+        self.lease_until = entry.get("lease_until", self.lease_until)
+        self.handed_over = entry["kind"] == "yielded"
         match entry["kind"]:
+            case "claimed":
+                # A key that was released and is claimed again begins anew: nothing of the run before was ever sent.
+                self.claimed, self.released, self.plan, self.stop = entry, False, None, None
+                self.progress, self.topics = {}, {}
+            case "renewed" | "taken_over":
+                pass
+            case "yielded":
+                self.hops += 1
+            case "publishing" | "published":
+                self.topics[entry["topic"]] = entry["kind"]
+            case "reported":
+                self.reported = entry
+            case "released":
+                self.released = True
             case "planned":
-                self._planned(plan_from_json(entry["plan"]))
+                self.plan_parts = [*(self.plan_parts if entry["part"] else []), entry["text"]]
+                if len(self.plan_parts) == entry["parts"]:
+                    self._planned(plan_from_json(json.loads("".join(self.plan_parts))))
             case "guarded":
                 self.waves_begun = max(self.waves_begun, entry["wave"])
                 for instance_id, baseline in entry["baseline"].items():
                     self.progress[instance_id].baseline = baseline
-                self._finish(entry["outcomes"])
             case "sending":
                 self._sending(entry)
             case "sent":
@@ -148,7 +258,7 @@ class RunState:
             case "seen":
                 self._seen(entry)
             case "watched":
-                self._finish(entry["outcomes"])
+                self._finish(entry["outcomes"], entry["at"])
             case "stopped":
                 self.stop = self.stop or entry
             case _:
@@ -158,6 +268,15 @@ class RunState:
         """What counts against the error budget, over the whole plan."""
         counted = (OutcomeKind.FAILED, OutcomeKind.UNKNOWN)
         return sum(1 for one in self.progress.values() if one.outcome is not None and one.outcome.outcome in counted)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody needs to go on with it."""
+        return self.reported is not None or self.released
+
+    def live_until(self, grace_s: float) -> float:
+        """Until when nobody else may go on with this run: its lease, and the longest that a last attempt of its owner may take."""
+        return 0.0 if self.handed_over else self.lease_until + grace_s
 
     def at_stage(self, *stages: Stage, wave: int | None = None) -> list[Progress]:
         """The instances that stand at one of these stages, in the order of the plan."""
@@ -180,7 +299,7 @@ class RunState:
             one = self.progress[instance_id]
             one.stage = Stage.SENDING
             one.attempts += 1
-            one.first_sent_at = entry["at"]
+            one.sent_at = entry["at"]
 
     def _sent(self, entry: Sent) -> None:
         self.open_attempts.pop(entry["attempt"], None)
@@ -198,11 +317,12 @@ class RunState:
             one = self.progress[instance_id]
             one.stage, one.note = Stage.ACCEPTED, reason
 
-    def _finish(self, outcomes: Iterable[Mapping[str, Any]]) -> None:
+    def _finish(self, outcomes: Iterable[Mapping[str, Any]], at: float) -> None:
         for raw in outcomes:
             outcome = outcome_from_json(raw)
             one = self.progress[outcome.instance_id]
             one.stage, one.outcome = Stage.DONE, outcome
+            self.settled_at = at
 
 
 def fold(entries: Iterable[Entry]) -> RunState:

@@ -185,6 +185,7 @@ class AnswerKind(StrEnum):
 
     RESULTS = "results"  # a result list; each ID is judged by its own row
     THROTTLED = "throttled"  # 429: not executed
+    NOT_SENT = "not_sent"  # we ourselves kept it back
     NOT_CONNECTED = "not_connected"  # no connection was made: not executed
     ONE_BAD_ID = "one_bad_id"  # 400/404 that one ID can cause: not executed, the rest of the batch undocumented
     TOO_MANY = "too_many"  # DCS.4100: not executed

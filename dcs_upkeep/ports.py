@@ -60,6 +60,34 @@ class Dcs(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """The append-only record of runs. One conditional write is the lock, the lease and the write-ahead log."""
+
+    @property
+    def name(self) -> str:
+        """What it is, without secrets, for logs."""
+        ...
+
+    @property
+    def durable(self) -> bool:
+        """Whether it outlives this process."""
+        ...
+
+    def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
+        """Write `entry` at place `seq` of `stream`, if that place is free.
+
+        Raises: SeqTakenError if it is not; JournalError if the store cannot tell or be reached.
+        """
+        ...
+
+    def read(self, stream: str, after: int = -1) -> list[tuple[int, dict[str, object]]]:
+        """All entries after that place, in order, as of now.
+
+        Raises: JournalError if the store cannot be reached, or the stream has a gap or is past its time to live.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What goes to a topic. `subject` fits the smaller service: under 100 characters, one line, printable ASCII."""
@@ -114,7 +142,11 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing."""
+    """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
+
+    `call_self` hands an event to the next invocation and returns once that is sure; it raises `CloudError`. None where
+    the host cannot.
+    """
 
     dcs: Dcs
     host: Host
@@ -122,3 +154,5 @@ class Ports:
     log: Log
     topics: Callable[[], Sequence[Topic]]
     random: Callable[[], float]
+    journal: Journal | None = None
+    call_self: Callable[[Mapping[str, object]], None] | None = None

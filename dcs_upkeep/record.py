@@ -1,46 +1,173 @@
-"""The one pen of a run: every change is an entry, written down and then taken into account."""
+"""The one pen of a run: every change is an entry, written down first and taken into account after.
+
+With a store behind it, writing is also the lock and the lease: an entry goes to the next place of the run's stream, and
+whoever finds that place taken is not the owner any more and ends for good.
+"""
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Mapping, Sequence
+from typing import cast
 
-from dcs_upkeep.journal import Baseline, Entry, Guarded, Planned, RunState, Seen, Sending, Sent, Stopped, Watched, outcome_to_json, plan_to_json
+from dcs_upkeep.errors import FencedError, JournalError, SeqTakenError
+from dcs_upkeep.journal import (
+    Baseline,
+    Entry,
+    Guarded,
+    Planned,
+    Published,
+    Publishing,
+    Released,
+    Renewed,
+    Reported,
+    RunState,
+    Seen,
+    Sending,
+    Sent,
+    Stopped,
+    TakenOver,
+    Watched,
+    Yielded,
+    outcome_to_json,
+    plan_to_json,
+)
 from dcs_upkeep.model import Answer, Outcome, OutcomeKind, Plan
-from dcs_upkeep.ports import Clock
+from dcs_upkeep.ports import Clock, Journal, Log
+
+PIECE_CHARS = 100_000  # entries stay under 300 KB even where every character takes two bytes or more
+PIECE_OUTCOMES = 200
+PIECE_BASELINE = 1_000
+
+
+def run_stream(run_id: str) -> str:
+    """The stream of one run."""
+    return f"run/{run_id}"
+
+
+class Store:
+    """A run's place in the journal: where the next entry goes, in whose name, and until when the lease holds."""
+
+    def __init__(self, journal: Journal, run_id: str, clock: Clock, *, lease_s: float, next_seq: int, owner: str | None = None) -> None:
+        self.journal = journal
+        self.owner = owner or uuid.uuid4().hex
+        self._stream = run_stream(run_id)
+        self._clock = clock
+        self._lease_s = lease_s
+        self._next_seq = next_seq
+        self._lease_ends = float("-inf")
+
+    def write(self, entry: Entry) -> Entry:
+        """Write one entry and renew the lease. Returns it as written. Raises FencedError, or JournalError where nobody knows."""
+        # The lease counts from before the write: however long that takes, ours ends no later than the others believe.
+        began = self._clock.monotonic()
+        stamped = cast("Entry", {**entry, "owner": self.owner, "lease_until": entry["at"] + self._lease_s})
+        try:
+            self.journal.append(self._stream, self._next_seq, stamped)
+        except SeqTakenError as err:
+            raise FencedError(f"{self._stream}: another invocation works on this run now. This one stops here.") from err
+        self._next_seq += 1
+        self._lease_ends = began + self._lease_s
+        return stamped
+
+    def lease_left_s(self) -> float:
+        """Seconds for which nobody else may act on this run, on the monotonic clock."""
+        return self._lease_ends - self._clock.monotonic()
+
+    def renew_in_s(self) -> float:
+        """Seconds until the lease wants renewing: half of it is kept in hand."""
+        return self.lease_left_s() - self._lease_s / 2
 
 
 class Recorder:
     """Writes entries and holds what they add up to. Used by one thread alone."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, log: Log, store: Store | None = None, state: RunState | None = None) -> None:
         self._clock = clock
-        self.state = RunState()
+        self._log = log
+        self._store = store
+        self.state = state or RunState()
+        self.behind = False
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""
         return self._clock.now().timestamp()
 
-    def append(self, entry: Entry) -> None:
-        """Write one entry down and take it into account."""
-        self.state.apply(entry)
+    @property
+    def journalled(self) -> bool:
+        """Whether what is written outlives this process."""
+        return self._store is not None and not self.behind
+
+    def append(self, entry: Entry) -> bool:
+        """Write one entry down and take it into account. False where the journal does not take it any more.
+
+        Raises: FencedError, always; JournalError only while no attempt was begun. After that the run goes on watching
+        without its journal and says so, since a report from memory is better than none.
+        """
+        if self._store is not None and not self.behind:
+            try:
+                entry = self._store.write(entry)
+            except FencedError:
+                raise
+            except JournalError as err:
+                if not self.state.may_have_sent():
+                    raise
+                self.behind = True
+                self._log("journal.failed", level="error", reason=str(err))
+        if not (self.behind and entry["kind"] == "sending"):
+            self.state.apply(entry)
+        if self.behind and self.state.stop is None:
+            reason = "the journal cannot be written any more, so nothing more is sent"
+            rest = OutcomeKind.NOT_ATTEMPTED.value
+            self.state.apply(Stopped(kind="stopped", at=self.now(), why="journal", rest=rest, guard=None, reason=reason))
+        return not self.behind
+
+    def lease_covers(self, seconds: float) -> bool:
+        """Whether an attempt that takes so long would end within the lease. Safe to ask from any thread."""
+        return self._store is None or self._store.lease_left_s() >= seconds
+
+    def renew_if_due(self) -> None:
+        """Renew the lease where half of it is gone."""
+        if self.journalled and self._store is not None and self._store.renew_in_s() <= 0:
+            self.append(Renewed(kind="renewed", at=self.now()))
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and renew the lease as it does."""
+        ends = self._clock.monotonic() + seconds
+        while (left_s := ends - self._clock.monotonic()) > 0:
+            renew_in_s = self._store.renew_in_s() if self._store is not None and self.journalled else left_s
+            self._clock.sleep(min(left_s, max(renew_in_s, 0.05)))
+            self.renew_if_due()
+
+    def taken_over(self) -> None:
+        """This invocation goes on with the run; what was under way in the one before is in doubt."""
+        self.append(TakenOver(kind="taken_over", at=self.now()))
+        for attempt, ids in sorted(self.state.open_attempts.items()):
+            doubt = dict.fromkeys(ids, "doubt")
+            what = "the invocation that sent it ended before an answer came"
+            self.append(Sent(kind="sent", at=self.now(), attempt=attempt, verdicts=doubt, what=what, code=None, request_id=None))
 
     def planned(self, plan: Plan) -> None:
-        """The plan is decided."""
-        self.append(Planned(kind="planned", at=self.now(), plan=plan_to_json(plan)))
+        """The plan is decided. Written in pieces, since a plan of thousands is longer than one entry may be."""
+        text = json.dumps(plan_to_json(plan), separators=(",", ":"))
+        pieces = [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
+        for number, piece in enumerate(pieces):
+            self.append(Planned(kind="planned", at=self.now(), part=number, parts=len(pieces), text=piece))
 
     def guarded(self, wave: int, outcomes: Sequence[Outcome], baseline: Mapping[str, Baseline]) -> None:
         """A wave begins: who left it, and what the others showed just now."""
-        self.append(
-            Guarded(
-                kind="guarded", at=self.now(), wave=wave, outcomes=[outcome_to_json(one) for one in outcomes], baseline=dict(baseline)
-            )
-        )
+        self.watched(outcomes)
+        items = list(baseline.items())
+        for start in range(0, max(1, len(items)), PIECE_BASELINE):
+            piece = dict(items[start : start + PIECE_BASELINE])
+            self.append(Guarded(kind="guarded", at=self.now(), wave=wave, baseline=piece))
 
-    def sending(self, wave: int, ids: Sequence[str]) -> int:
-        """An attempt is about to leave. Returns its number."""
+    def sending(self, wave: int, ids: Sequence[str]) -> int | None:
+        """An attempt is about to leave. Returns its number; None where that could not be written, and it must not leave."""
         attempt = self.state.attempts + 1
-        self.append(Sending(kind="sending", at=self.now(), wave=wave, attempt=attempt, ids=list(ids)))
-        return attempt
+        written = self.append(Sending(kind="sending", at=self.now(), wave=wave, attempt=attempt, ids=list(ids)))
+        return attempt if written else None
 
     def sent(self, attempt: int, verdicts: Mapping[str, str], answer: Answer) -> None:
         """An attempt has its answer, or surely lost it."""
@@ -63,10 +190,31 @@ class Recorder:
 
     def watched(self, outcomes: Sequence[Outcome]) -> None:
         """Instances have come to their outcome."""
-        if outcomes:
-            self.append(Watched(kind="watched", at=self.now(), outcomes=[outcome_to_json(one) for one in outcomes]))
+        for start in range(0, len(outcomes), PIECE_OUTCOMES):
+            piece = [outcome_to_json(one) for one in outcomes[start : start + PIECE_OUTCOMES]]
+            self.append(Watched(kind="watched", at=self.now(), outcomes=piece))
 
     def stop(self, why: str, rest: OutcomeKind, reason: str, guard: str | None = None) -> None:
         """Nothing more is sent in this run; the first reason stands."""
         if self.state.stop is None:
             self.append(Stopped(kind="stopped", at=self.now(), why=why, rest=rest.value, guard=guard, reason=reason))
+
+    def yielded(self) -> None:
+        """The next invocation may go on at once."""
+        self.append(Yielded(kind="yielded", at=self.now(), token=uuid.uuid4().hex))
+
+    def publishing(self, topic: str) -> None:
+        """A publication is about to happen."""
+        self.append(Publishing(kind="publishing", at=self.now(), topic=topic))
+
+    def published(self, topic: str) -> None:
+        """It happened."""
+        self.append(Published(kind="published", at=self.now(), topic=topic))
+
+    def reported(self, status: str, next_step: str, calls: Mapping[str, int], notes: Sequence[str]) -> None:
+        """The run is over."""
+        self.append(Reported(kind="reported", at=self.now(), status=status, next=next_step, calls=dict(calls), notes=list(notes)))
+
+    def released(self, reason: str) -> None:
+        """The run is over and nothing was ever sent: the same key may be claimed again."""
+        self.append(Released(kind="released", at=self.now(), reason=reason))

@@ -1,23 +1,28 @@
-"""One execution of one plan: fleet -> plan -> waves -> report -> topics. The shell around the pure core."""
+"""One execution of one plan: fleet -> plan -> claims -> waves -> report -> topics. The shell around the pure core."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from dcs_upkeep import closing, guards, messages
-from dcs_upkeep.errors import CloudError, UpkeepError
-from dcs_upkeep.journal import Baseline, Stage
+from dcs_upkeep import closing
+from dcs_upkeep.claiming import Terms
+from dcs_upkeep.claims import Claims
+from dcs_upkeep.control import halt_verdict
+from dcs_upkeep.errors import CloudError, FencedError, JournalError
+from dcs_upkeep.journal import Stage
 from dcs_upkeep.model import Instance, Outcome, OutcomeKind, Plan, RunStatus, Trigger
-from dcs_upkeep.plan import action_of, judge, make_plan, make_policy
+from dcs_upkeep.plan import Surroundings, action_of, make_plan, make_policy
 from dcs_upkeep.ports import Ports
+from dcs_upkeep.publishing import publish, said
 from dcs_upkeep.record import Recorder
 from dcs_upkeep.report import Frame, Report, status_of, summarize
 from dcs_upkeep.request import Request
 from dcs_upkeep.sending import Pace
 from dcs_upkeep.settings import Settings
+from dcs_upkeep.turn import Turn
 from dcs_upkeep.watching import Watcher
 from dcs_upkeep.wave import Wave, log_outcome
 
@@ -27,8 +32,19 @@ UNWATCHED_RETRY_S = 300.0  # how long a busy instance may be waited for where no
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be run. `named`: the reviewed plan that the request came from; `alarm_id`: the alarm that asks for it."""
+
+    request: Request
+    trigger: Trigger
+    run_id: str
+    named: str | None = None
+    alarm_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """A report, and whether the platform should see this invocation as failed.
+    """A report, and what the platform should make of this invocation.
 
     `fault`: a fault of ours or of the cloud before the first write. `may_have_sent`: an attempt was begun.
     """
@@ -39,48 +55,58 @@ class Result:
 
 
 class Run:
-    """One run, in one invocation."""
+    """One run, as far as one invocation carries it."""
 
-    def __init__(self, request: Request, trigger: Trigger, run_id: str, settings: Settings, project_id: str, ports: Ports) -> None:
-        self._request = request
+    def __init__(self, task: Task, settings: Settings, project_id: str, ports: Ports, recorder: Recorder, terms: Terms) -> None:
+        self._task = task
+        self._request = task.request
         self._settings = settings
-        self._ports = ports
         self._project_id = project_id
-        self._recorder = Recorder(ports.clock)
-        self._started_at = ports.clock.now()
-        self._frame = Frame(
-            run_id=run_id,
-            trigger=trigger,
-            region=settings.region,
-            project_id=project_id,
-            requested_by=request.requested_by,
-            name=request.name,
-            action=request.action,
-            dry_run=request.dry_run,
-            started_at=self._started_at,
-        )
-        watch = request.watch
-        self._watcher = Watcher(action_of(request), settings.settle_s, UNWATCHED_RETRY_S if watch is False else float(watch.timeout_s))
-        self._policy = make_policy(request, settings)
+        self._ports = ports
+        self._recorder = recorder
+        self._time_is_up = False
+        journal = ports.journal if recorder.journalled else None
+        self._claims = Claims(journal, project_id, task.run_id, ports.clock, terms) if journal else None
+        watch = task.request.watch
+        self._watcher = Watcher(action_of(task.request), settings.settle_s, UNWATCHED_RETRY_S if watch is False else float(watch.timeout_s))
+        self._policy = make_policy(task.request, settings)
         self._pace = Pace(settings.batch_size, settings.parallel_calls)
         self._reserve_s = CLOSE_S + (PUBLISH_S if settings.topics else 0.0)
+        claimed = recorder.state.claimed
+        self._frame = Frame(
+            run_id=task.run_id,
+            trigger=task.trigger,
+            region=settings.region,
+            project_id=project_id,
+            requested_by=task.request.requested_by,
+            name=task.request.name or task.named,
+            action=task.request.action,
+            dry_run=task.request.dry_run,
+            started_at=datetime.fromtimestamp(claimed["at"], UTC) if claimed else ports.clock.now(),
+        )
 
     def execute(self) -> Result:
-        """Carry the request out as far as guards, budget and time allow; always ends in a report, which is also published."""
-        self._ports.log("run.claimed", trigger=self._frame["trigger"].kind.value, requested_by=self._request.requested_by)
+        """Carry the request out as far as guards, budget and time allow; ends in a report, or hands over to the next invocation."""
+        state = self._recorder.state
+        self._ports.log("run.claimed", journal=self._recorder.journalled, hops=state.hops, requested_by=self._request.requested_by)
         fault: Exception | None = None
         try:
-            self._make_plan()
+            if state.plan is None:
+                self._make_plan()
             self._carry_out()
+        except FencedError as err:
+            return self._overtaken(err)
         except Exception as err:
             fault = err
-            if self._recorder.state.may_have_sent():
+            if state.may_have_sent():
                 # A write may have happened: the report must come back, or a retry of the platform would run half a plan again.
-                self._ports.log("run.failed", level="error", reason=_said(err))
-                self._recorder.stop("fault", OutcomeKind.NOT_ATTEMPTED, _said(err))
-        report = self._report(fault)
-        publish(self._ports, report)
-        return Result(report, self._recorder.state.may_have_sent(), fault if not self._recorder.state.may_have_sent() else None)
+                self._ports.log("run.failed", level="error", reason=said(err))
+                self._recorder.stop("fault", OutcomeKind.NOT_ATTEMPTED, said(err))
+                fault = None
+        try:
+            return self._hand_over() if self._goes_on(fault) else self._finish(fault)
+        except FencedError as err:
+            return self._overtaken(err)
 
     def left_s(self) -> float:
         """Seconds left for calls to DCS: what the host gives, less what closing the run needs."""
@@ -93,8 +119,13 @@ class Run:
         return plan
 
     def _make_plan(self) -> None:
-        fleet = self._fleet()
-        plan = make_plan(self._request, fleet, self._settings, self._ports.clock.now(), project_id=self._project_id)
+        around = Surroundings(
+            project_id=self._project_id,
+            journalled=self._recorder.journalled,
+            on_host=self._ports.host.kind != "local",
+            halt=halt_verdict(self._ports.journal),
+        )
+        plan = make_plan(self._request, self._fleet(), self._settings, self._ports.clock.now(), around)
         self._recorder.planned(plan)
         self._ports.log(
             "plan.made",
@@ -114,15 +145,40 @@ class Run:
         return {one.instance_id: one for one in self._ports.dcs.snapshot()}
 
     def _carry_out(self) -> None:
-        plan = self._plan()
+        plan, state = self._plan(), self._recorder.state
         if plan.dry_run or plan.refusal is not None:
             return
+        self._take_claims()
+        turn = Turn(
+            plan, self._request, self._policy, self._watcher, self._recorder, self._ports, self._claims, left_s=self.left_s, may_send=self._may_send
+        )
         for number in range(1, len(plan.waves) + 1):
-            if not self._may_begin(number) or not self._guard_again(number):
+            pending = state.at_stage(Stage.PENDING, wave=number)
+            if not pending and not state.at_stage(Stage.ACCEPTED, Stage.DOUBT, Stage.API_FAILED, wave=number):
+                continue
+            if pending and state.stop is None and turn.begin(number):
+                pass  # the wave's baseline is on record now; whatever else it holds is watched on in any case
+            elif not state.at_stage(Stage.ACCEPTED, Stage.DOUBT, Stage.API_FAILED, wave=number):
                 return
             self._wave(number)
-            if plan.watch_timeout_s is not None and self._recorder.state.at_stage(Stage.ACCEPTED, Stage.DOUBT, wave=number):
-                self._recorder.stop("time", OutcomeKind.DEFERRED, f"time was up before wave {number} was seen to be back")
+            if plan.watch_timeout_s is not None and state.at_stage(Stage.ACCEPTED, Stage.DOUBT, wave=number):
+                self._out_of_time(f"time was up before wave {number} was seen to be back")
+            if state.stop is not None or self._time_is_up:
+                return
+
+    def _take_claims(self) -> None:
+        """Claim what is still to be acted on; what another run holds, or a cooldown protects, is refused here."""
+        pending = [one.instance_id for one in self._recorder.state.at_stage(Stage.PENDING)]
+        if self._claims is None or not pending:
+            return
+        plan = self._plan()
+        refused = self._claims.take(pending, plan.action, float(self._request.cooldown_s))
+        outcomes = [
+            Outcome(one, plan.instances[one].name, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard) for one, verdict in refused.items()
+        ]
+        self._recorder.watched(outcomes)
+        for outcome in outcomes:
+            log_outcome(self._ports, outcome)
 
     def _wave(self, number: int) -> None:
         plan, state = self._plan(), self._recorder.state
@@ -136,6 +192,7 @@ class Run:
             self._pace,
             self._watcher,
             poll_s=self._settings.poll_s,
+            skew_s=self._settings.skew_s,
             may_send=self._may_send,
             left_s=self.left_s,
         ).run()
@@ -143,123 +200,112 @@ class Run:
         counts = {kind.value: n for kind in OutcomeKind if (n := sum(1 for one in done if one.outcome is kind))}
         self._ports.log("wave.settled", wave=number, waves=len(plan.waves), counts=counts, failures=state.failures())
 
-    def _may_begin(self, number: int) -> bool:
-        """Whether this wave may begin: budget, time, the pause before it, and the plan's window."""
-        plan, clock = self._plan(), self._ports.clock
-        if not self._may_send():
-            return False
-        if number > 1 and plan.pause_s:
-            if plan.pause_s >= self.left_s():
-                self._recorder.stop("time", OutcomeKind.DEFERRED, f"no time is left for the pause before wave {number}")
-                return False
-            clock.sleep(plan.pause_s)
-        if self._policy.window is None:
-            return self._may_send()
-        verdict = guards.checked("window", guards.window, self._policy.window, clock.now())
-        if not verdict.allowed:
-            missed = self._request.window is not None and self._request.window.on_miss == "defer"
-            rest = OutcomeKind.DEFERRED if missed else OutcomeKind.NOT_ATTEMPTED
-            self._recorder.stop("window", rest, verdict.reason, guard=verdict.guard)
-        return self._may_send()
-
     def _may_send(self) -> bool:
-        """Asked before every attempt: writes down why not."""
+        """Asked before every attempt: the error budget, the halt lever, the time. Writes down why not."""
         state, plan = self._recorder.state, self._plan()
         if state.stop is None and (failures := state.failures()) > plan.max_failures:
             reason = f"{failures} failed or unknown, more than the {plan.max_failures} that max_failures allows"
             self._recorder.stop("budget", OutcomeKind.NOT_ATTEMPTED, reason)
+        if state.stop is None and not (verdict := halt_verdict(self._ports.journal)).allowed:
+            self._recorder.stop("halt", OutcomeKind.NOT_ATTEMPTED, verdict.reason, guard=verdict.guard)
         if state.stop is None and self._ports.dcs.put_timeout_s() <= 0:
-            self._recorder.stop("time", OutcomeKind.DEFERRED, "too little time is left in this invocation to send and to report")
-        return state.stop is None
+            self._out_of_time("too little time is left in this invocation to send and to report")
+        return state.stop is None and not self._time_is_up
 
-    def _guard_again(self, number: int) -> bool:
-        """Read the wave's instances and run every guard on them again; the wave may shrink, never grow.
+    def _out_of_time(self, reason: str) -> None:
+        """With a journal the next invocation goes on; without one the rest is deferred for a person to send."""
+        self._time_is_up = True
+        if not self._recorder.journalled:
+            self._recorder.stop("time", OutcomeKind.DEFERRED, reason)
 
-        Returns False where reading failed: then nothing more is sent. Raises CloudError before the first write.
-        """
+    def _goes_on(self, fault: Exception | None) -> bool:
+        """Whether anything is left that a further invocation of this run is to do."""
         state = self._recorder.state
-        pending = [one.instance_id for one in state.at_stage(Stage.PENDING, wave=number)]
-        try:
-            shown = self._ports.dcs.read(pending) if pending else {}
-        except CloudError as err:
-            if not state.may_have_sent():
-                raise
-            self._recorder.stop("unreadable", OutcomeKind.NOT_ATTEMPTED, f"wave {number} could not be read before sending: {err}")
+        if fault is not None or not self._recorder.journalled or state.plan is None or state.plan.dry_run or state.plan.refusal is not None:
             return False
-        now = self._ports.clock.now()
-        judged = {one: judge(shown.get(one), one, self._policy, now, wave=number) for one in pending}
-        left = [outcome for outcome in judged.values() if outcome is not None]
-        baseline = {
-            one: Baseline(status=shown[one].status, launched_at=shown[one].launched_at) for one, outcome in judged.items() if outcome is None
-        }
-        self._recorder.guarded(number, left, baseline)
-        for outcome in left:
-            log_outcome(self._ports, outcome)
-        return True
+        watched = state.at_stage(Stage.DOUBT, Stage.API_FAILED, *([Stage.ACCEPTED] if state.plan.watch_timeout_s is not None else []))
+        pending = state.stop is None and self._time_is_up and bool(state.at_stage(Stage.PENDING))
+        if not (watched and self._time_is_up) and not pending:
+            return False
+        if state.hops < self._settings.max_hops:
+            return True
+        self._recorder.stop("hops", OutcomeKind.DEFERRED, f"the run went on {state.hops} times, which is UPKEEP_MAX_HOPS")
+        return False
 
-    def _report(self, fault: Exception | None) -> Report:
-        """The report of what is on record; a fault before the first write has no outcomes and says so."""
-        now = self._ports.clock.now()
+    def _hand_over(self) -> Result:
+        """Give the run to the next invocation. Where that cannot be called, the report says how to go on by hand."""
+        self._recorder.yielded()
+        event = {"resume": self._task.run_id}
+        report = self._report(None, goes_on=True)
+        try:
+            if self._ports.call_self is None:
+                raise CloudError("call_self", "this host cannot call the function again", "Send the event in `next`.")
+            self._ports.call_self(event)
+        except CloudError as err:
+            self._ports.log("run.deferred", level="error", reason=str(err))
+            report["next"] = f'ACTION NEEDED: send {{"resume": "{self._task.run_id}"}} to go on with this run, or let the sweep do it.'
+            report["notes"].append(str(err))
+            publish(self._ports, report)
+        else:
+            self._ports.log("run.deferred", hops=report["hops"], remaining_ms=self._remaining_ms())
+        return Result(report, self._recorder.state.may_have_sent())
+
+    def _finish(self, fault: Exception | None) -> Result:
         state = self._recorder.state
-        plan = state.plan
-        calls = self._ports.dcs.calls()
-        if plan is None or (fault is not None and not state.may_have_sent()):
+        may_have_sent = state.may_have_sent()
+        report = self._report(fault)
+        if not self._recorder.journalled and self._ports.journal is not None and not self._request.dry_run:
+            report["notes"].append("the journal is behind: it does not show how this run ended")
+        try:
+            self._leave_claims()
+            publish(self._ports, report, self._recorder if self._recorder.journalled else None)
+            if fault is not None or (not may_have_sent and report["status"] != RunStatus.SUCCEEDED):
+                self._recorder.released(report["next"][:500])
+            else:
+                self._recorder.reported(report["status"], report["next"], report["calls"], report["notes"])
+        except FencedError:
+            raise
+        except JournalError as err:
+            self._ports.log("journal.failed", level="error", reason=str(err))
+            report["notes"].append(f"the journal is behind: {err}")
+        return Result(report, may_have_sent, fault)
+
+    def _leave_claims(self) -> None:
+        if self._claims is not None and self._recorder.state.plan is not None and self._recorder.state.plan.refusal is None:
+            self._claims.leave(closing.reached_at(self._recorder.state), self._plan().action)
+
+    def _overtaken(self, err: FencedError) -> Result:
+        """Another invocation has the run: its report will be the report."""
+        self._ports.log("run.overtaken", level="warning", reason=str(err))
+        report = self._report(None, goes_on=True)
+        report["status"] = RunStatus.RUNNING.value
+        report["next"] = "Wait for the report of the invocation that has taken this run over."
+        return Result(report, self._recorder.state.may_have_sent())
+
+    def _report(self, fault: Exception | None, *, goes_on: bool = False) -> Report:
+        """The report of what is on record; a fault before the first write has no outcomes and says so."""
+        now, state = self._ports.clock.now(), self._recorder.state
+        plan, calls = state.plan, self._ports.dcs.calls()
+        if plan is None or fault is not None:
+            step = f"Nothing was sent; mend the cause and send the event again. {said(fault) if fault else ''}".strip()
             outcomes = plan.settled if plan else ()
-            step = f"Nothing was sent; mend the cause and send the event again. {_said(fault) if fault else ''}".strip()
-            return summarize(self._frame, plan, outcomes, status=RunStatus.FAILED, next_step=step, ended_at=now, calls=calls)
-        outcomes = closing.close(state, self._watcher, self._recorder.now())
-        status = status_of(outcomes, halted=bool(state.stop and state.stop["why"] == "halt"), refused=plan.refusal is not None)
+            return summarize(self._frame, plan, outcomes, status=RunStatus.FAILED, next_step=step, ended_at=now, calls=calls, hops=state.hops)
+        outcomes = closing.close(state, self._watcher, self._recorder.now(), goes_on=goes_on)
+        refused_by = plan.refusal.guard if plan.refusal else None
+        halted = refused_by == "halt" or bool(state.stop and state.stop["why"] == "halt")
+        status = RunStatus.DEFERRED if goes_on else status_of(outcomes, halted=halted, refused=plan.refusal is not None)
         stop_reason = state.stop["reason"] if state.stop else None
-        step = closing.next_step(self._request, plan, outcomes, status, stop_reason)
+        step = "Nothing: the run goes on in a further invocation." if goes_on else ""
+        step = step or closing.next_step(self._request, plan, outcomes, status, stop_reason, named=self._task.named)
         notes = [*plan.notes, *([stop_reason] if stop_reason else [])]
-        return summarize(self._frame, plan, outcomes, status=status, next_step=step, ended_at=now, calls=calls, notes=notes)
+        if not self._recorder.journalled and not plan.dry_run:
+            notes.append("without a journal a repeated delivery of this event cannot be told from a new one")
+        return summarize(
+            self._frame, plan, outcomes, status=status, next_step=step, ended_at=now, calls=calls, hops=state.hops, notes=notes
+        )
 
     def _remaining_ms(self) -> int | None:
         remaining_s = self._ports.host.remaining_s()
         return None if math.isinf(remaining_s) else int(remaining_s * 1000)
 
 
-def publish(ports: Ports, report: Report) -> None:
-    """Send the report to every topic. One that fails is logged, noted in the returned report, and changes nothing else."""
-    try:
-        topics = ports.topics()
-    except UpkeepError as err:
-        _not_published(ports, report, "the topics", err)
-        return
-    for topic in topics:
-        try:
-            message_id = topic.publish(messages.compose(report))
-            ports.log("topic.published", topic=topic.name, message_id=message_id)
-        except Exception as err:  # whatever a topic does, the others still get the report
-            _not_published(ports, report, topic.name, err)
-
-
-def _not_published(ports: Ports, report: Report, where: str, err: Exception) -> None:
-    ports.log("topic.failed", level="error", topic=where, reason=_said(err))
-    report["calls"]["publish_failed"] = report["calls"].get("publish_failed", 0) + 1
-    report["notes"].append(f"the report could not be published to {where}: {_said(err)}")
-
-
-def _said(err: Exception) -> str:
-    """Words of ours as they are; of a stranger's exception only the type, since its text may hold anything."""
-    return str(err) if isinstance(err, UpkeepError) else f"an unexpected {type(err).__name__}, which is a fault of this tool"
-
-
-def refusal_frame(run_id: str, trigger: Trigger, settings: Settings, project_id: str, now: datetime) -> Frame:
-    """The frame of a report about an event that never became a run."""
-    return Frame(
-        run_id=run_id,
-        trigger=trigger,
-        region=settings.region,
-        project_id=project_id,
-        requested_by=None,
-        name=None,
-        action=None,
-        dry_run=False,
-        started_at=now,
-    )
-
-
-def refused_whole(outcomes: Sequence[Outcome], report: Report) -> bool:
-    """Whether the platform should see this as failed: nothing was sent and something was refused."""
-    return report["status"] == RunStatus.REJECTED and bool(outcomes or report["problems"])

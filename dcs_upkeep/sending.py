@@ -78,6 +78,7 @@ def verdicts(action: Action, ids: Sequence[str], answer: Answer) -> dict[str, st
         case (
             AnswerKind.ONE_BAD_ID
             | AnswerKind.THROTTLED
+            | AnswerKind.NOT_SENT
             | AnswerKind.NOT_CONNECTED
             | AnswerKind.TOO_MANY
             | AnswerKind.BAD_REQUEST

@@ -95,6 +95,12 @@ def _topics(raw: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_words(raw)))
 
 
+def _journal(raw: str) -> str:
+    if not re.fullmatch(r"memory:|sqlite:///.+|dynamodb://[A-Za-z0-9_.-]+(\?[^\s#]*)?", raw):
+        raise ValueError("Write sqlite:///path, dynamodb://table?region=<region> or memory:")
+    return raw
+
+
 def _tags(raw: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for word in _words(raw):
@@ -134,6 +140,14 @@ class Settings:
     settle_s: float = _setting(
         30.0, _seconds(1, 3600), "How long an end state must hold to count when the busy state was not seen"
     )
+    journal: str = _setting(
+        "", _journal, "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`", "none on a host; SQLite for the CLI"
+    )
+    journal_ephemeral: bool = _setting(False, _flag, "Take `sqlite:` and `memory:` on a host too, where both are lost with the instance")
+    lease_s: float = _setting(120.0, _seconds(60, 900), "How long a run is its invocation's alone without a sign of life")
+    skew_s: float = _setting(10.0, _seconds(0, 120), "How far two clocks may be apart")
+    max_hops: int = _setting(200, _integer(0, 10_000), "How often one run may go on in a further invocation")
+    functiongraph_endpoint: str = _setting("", _url, "FunctionGraph endpoint, for going on; overrides the region's", "the region's")
     log_level: str = _setting("INFO", _level, "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "`INFO`")
 
 
@@ -188,7 +202,8 @@ def read_settings(lookup: Lookup) -> Settings:
         try:
             values[item.name] = item.metadata["parse"](raw)
         except ValueError as err:
-            problems.append(Problem(name, f"{raw!r} cannot be used", f"{err}."))
+            shown = "its value" if item.metadata["parse"] in (_url, _journal) else repr(raw[:80])  # an address may hold a password
+            problems.append(Problem(name, f"{shown} cannot be used", f"{err}."))
     if problems:
         raise SettingsError(problems)
     return Settings(**values)

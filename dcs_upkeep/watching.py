@@ -47,7 +47,7 @@ class Watcher:
 
     def overdue(self, one: Progress, now: float) -> bool:
         """Whether the effect should have been seen by now."""
-        return now - (one.first_sent_at or now) >= self.timeout_s
+        return now - (one.sent_at or now) >= self.timeout_s
 
     def finish(
         self,
@@ -61,7 +61,7 @@ class Watcher:
     ) -> Outcome:
         """The outcome of an instance that an attempt was made for, with its times."""
         done_at = now if kind is OutcomeKind.COMPLETED else None
-        elapsed_s = round(now - one.first_sent_at, 3) if done_at is not None and one.first_sent_at is not None else None
+        elapsed_s = round(now - one.sent_at, 3) if done_at is not None and one.sent_at is not None else None
         return Outcome(
             instance_id=one.instance_id,
             name=planned.name,
@@ -73,7 +73,7 @@ class Watcher:
             loses_data=planned.loses_data,
             error_code=one.code,
             request_id=one.request_id,
-            sent_at=iso_at(one.first_sent_at) if one.first_sent_at is not None else None,
+            sent_at=iso_at(one.sent_at) if one.sent_at is not None else None,
             completed_at=iso_at(done_at) if done_at is not None else None,
             elapsed_s=elapsed_s,
         )

@@ -34,6 +34,7 @@ class Wave:
         watcher: Watcher,
         *,
         poll_s: float,
+        skew_s: float,
         may_send: Callable[[], bool],
         left_s: Callable[[], float],
     ) -> None:
@@ -45,6 +46,7 @@ class Wave:
         self._pace = pace
         self._watcher = watcher
         self._poll_s = poll_s
+        self._skew_s = skew_s
         self._may_send = may_send
         self._left_s = left_s
         self._queue: deque[Batch] = deque()
@@ -61,6 +63,7 @@ class Wave:
             self._poll_due = self._ports.clock.monotonic()
         with ThreadPoolExecutor(max_workers=max(1, self._pace.parallel), thread_name_prefix="send") as pool:
             while True:
+                self._recorder.renew_if_due()
                 self._launch(pool)
                 self._poll_if_due()
                 if not self._in_flight and (not self._work_left() or self._left_s() <= 0):
@@ -101,8 +104,24 @@ class Wave:
                 self._queue.extend(Batch(ids) for ids in split(batch.ids, self._pace.batch_size))
                 continue
             attempt = self._recorder.sending(self._number, batch.ids)
+            if attempt is None:
+                self._queue.clear()
+                return
             self._pace.next_at = clock.monotonic() + self._pace.gap_s
-            self._in_flight[pool.submit(self._ports.dcs.send, self._plan.action, batch.ids)] = (attempt, batch)
+            self._in_flight[pool.submit(self._send, batch.ids)] = (attempt, batch)
+
+    def _send(self, ids: tuple[str, ...]) -> Answer:
+        """One attempt, in a thread of its own. It leaves only if it is sure to end while nobody else may act on this run.
+
+        Asked here, after `sending` was written: a process that was stopped in between must not send when it wakes.
+        What remains is the moment between this question and the socket.
+        """
+        timeout_s = self._ports.dcs.put_timeout_s()
+        if timeout_s <= 0:
+            return Answer(AnswerKind.NOT_SENT, "not sent: too little time was left in this invocation")
+        if not self._recorder.lease_covers(timeout_s + self._skew_s):
+            return Answer(AnswerKind.NOT_SENT, "not sent: the lease on this run would end too soon")
+        return self._ports.dcs.send(self._plan.action, ids)
 
     def _collect(self, done: Iterable[Future[Answer]]) -> None:
         for future in done:
@@ -139,6 +158,8 @@ class Wave:
                 self._pace.slow_down()
                 due = now + throttle_wait_s(batch.throttled + 1, self._ports.random())
                 self._retry(Batch(again, due, batch.throttled + 1, batch.refused_connections), answer)
+            case AnswerKind.NOT_SENT:
+                self._queue.append(Batch(again, now, batch.throttled, batch.refused_connections, batch.busy_waits))
             case AnswerKind.NOT_CONNECTED if batch.refused_connections < MAX_REFUSED_CONNECTIONS:
                 due = now + throttle_wait_s(batch.refused_connections + 1, self._ports.random())
                 self._retry(Batch(again, due, batch.throttled, batch.refused_connections + 1), answer)
@@ -313,7 +334,7 @@ class Wave:
             done, _ = wait(self._in_flight, max(0.0, min(moments) - now) if moments else None, FIRST_COMPLETED)
             self._collect(done)
         elif moments and min(moments) > now:
-            self._ports.clock.sleep(min(min(moments) - now, max(0.0, self._left_s())))
+            self._recorder.sleep(min(min(moments) - now, max(0.0, self._left_s())))
 
 
 Settled = tuple[Progress, OutcomeKind, str, Evidence | None]

@@ -45,20 +45,20 @@ def from_response(raw: Any, asked: Sequence[str], clean: Callable[[object], str]
     status, request_id = raw.status_code, raw.request_id
     rows = _rows(raw.raw_content) if isinstance(status, int) and 200 <= status < 300 else None
     if rows is None:
-        return Answer(AnswerKind.LOST, f"answered {status} without a result list: whether it was executed is not known", {}, status, None, request_id)
+        what = f"answered {status} without a result list: whether it was executed is not known"
+        return Answer(AnswerKind.LOST, what, {}, status, None, request_id)
     names = {one.lower(): one for one in asked}
     said: dict[str, set[object]] = {}
     strange = 0
     for row in rows:
-        instance = row.get("instance") if isinstance(row, Mapping) else None
+        instance, word = (row.get("instance"), row.get("result")) if isinstance(row, Mapping) else (None, None)
         known = names.get(instance.lower()) if isinstance(instance, str) else None
         if known is None:
             strange += 1
             continue
-        word = row.get("result")
         said.setdefault(known, set()).add(word if isinstance(word, str) else None)
     # An odd word, or two different words for one ID, says nothing: left out, so that evidence decides.
-    results = {one: str(*words) for one, words in said.items() if words in ({"success"}, {"failed"})}
+    results = {one: word for one, words in said.items() for word in ("success", "failed") if words == {word}}
     parts = [f"answered {status}: {_count(results, 'success')} success, {_count(results, 'failed')} failed"]
     if silent := len(asked) - len(results):
         parts.append(f"{silent} without a clear result")
@@ -157,7 +157,7 @@ def _chain(err: BaseException) -> Iterator[BaseException]:
 
 def cleaner(secrets: Sequence[str | None]) -> Callable[[object], str]:
     """Make a function that brings any text of the cloud's to one line of at most 300 characters, without `secrets`."""
-    hidden = [one for one in secrets if one]
+    hidden = [one for one in secrets if one and len(one) >= 8]  # a real one has 16 and more; a shorter word would hide plain text
 
     def clean(text: object) -> str:
         line = " ".join(str(text).split())

@@ -33,6 +33,7 @@ class Wire(threading.local):
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.real_s = time.monotonic  # sockets know no other time than this
         self.timeout = (5.0, 15.0)
         self.seen = False
         self.written = False
@@ -46,7 +47,7 @@ class Wire(threading.local):
     def taken(self) -> None:
         """A pool of ours looks for a connection now; the time for connecting runs from here."""
         self.seen = True
-        self.connect_by = time.monotonic() + self.timeout[0]
+        self.connect_by = self.real_s() + self.timeout[0]
 
     def writing(self) -> None:
         """The first byte is about to be written.
@@ -54,7 +55,7 @@ class Wire(threading.local):
         Raises: TimeoutError where connecting took longer than promised. A timeout bounds one address of a name, and no
         name lookup at all; a lease is counted against the sum, so a request that is late does not leave.
         """
-        if not self.written and time.monotonic() > self.connect_by:
+        if not self.written and self.real_s() > self.connect_by:
             raise TimeoutError("connecting took too long, and the request was not sent")
         self.written = True
 
@@ -74,7 +75,7 @@ class _Watching(http.client.HTTPConnection):
 
     def send(self, data: Any) -> None:
         if not self._connecting:
-            if self.sock is None and getattr(self, "auto_open", 1):
+            if self.sock is None and self.auto_open:
                 self.connect()
             self.wire.writing()
         super().send(data)
@@ -91,7 +92,7 @@ class _TlsConnection(_Watching, HTTPSConnection):
 class _Pool(HTTPConnectionPool):
     """Gives out no connection that was idle for longer than `MAX_IDLE_S`: it is closed, and opens anew when used."""
 
-    ConnectionCls = _Connection
+    ConnectionCls: type[Any] = _Connection
 
     def __init__(self, *args: Any, wire: Wire, **options: Any) -> None:
         self._wire = wire
@@ -133,11 +134,11 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=2, pool_maxsize=connections, max_retries=Retry(total=0))
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)  # type: ignore[no-untyped-call]
-        self.poolmanager.pool_classes_by_scheme = self._pools  # type: ignore[attr-defined]
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        manager: Any = super().proxy_manager_for(*args, **options)  # type: ignore[no-untyped-call]
+        manager: Any = super().proxy_manager_for(*args, **options)
         manager.pool_classes_by_scheme = self._pools
         return manager
 

@@ -48,19 +48,23 @@ def read_json(path: str, read: Callable[[object], Read]) -> Read:
 def make_emulator(arguments: argparse.Namespace) -> Emulator:
     fleet = read_json(arguments.fleet, read_fleet) if arguments.fleet else make_fleet(24, tags={"env": "demo"})
     faults = read_json(arguments.faults, read_faults) if arguments.faults else []
+    source = arguments.fleet
     try:
-        return Emulator(
+        emulator = Emulator(
             fleet,
-            faults=faults,
             port=arguments.port,
             time_scale=arguments.time_scale,
             latency_s=arguments.latency_s,
             base_date=utc_now(),
         )
+        source = arguments.faults
+        for fault in faults:
+            emulator.add_fault(fault)
     except (OSError, OverflowError) as error:
         sys.exit(f"port {arguments.port}: cannot listen: {error}")
     except ValueError as error:
-        sys.exit(f"{arguments.fleet or arguments.faults}: {error}")
+        sys.exit(f"{source}: {error}")
+    return emulator
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from .http import Answer, Call, Transport, dcs_error, gateway_error, smn_error
+from .jsonfile import make_all
 
 # Each kind and what the emulator does. "executed" means the action really began.
 KINDS = {
@@ -115,18 +116,7 @@ def read_faults(document: object) -> list[Fault]:
     """Make faults from a JSON list of objects. Raises ValueError that says where."""
     if not isinstance(document, list):
         raise ValueError("expected a list of faults")
-    known = {one.name for one in fields(Fault)}
-    faults = []
-    for place, item in enumerate(document):
-        if not isinstance(item, Mapping) or not {"operation", "kind"} <= item.keys():
-            raise ValueError(f"[{place}] must be an object with 'operation' and 'kind'")
-        if unknown := sorted(item.keys() - known):
-            raise ValueError(f"[{place}] has unknown fields: {', '.join(unknown)}")
-        try:
-            faults.append(Fault(**item))
-        except ValueError as error:
-            raise ValueError(f"[{place}]: {error}") from error
-    return faults
+    return make_all(Fault, document, {"operation", "kind"})
 
 
 def answer_instead(fault: Fault, call: Call) -> Answer | None:
@@ -213,5 +203,3 @@ def _internal_error(call: Call) -> Answer:
     if call.record.operation == "publish":
         return gateway_error(500, "APIGW.0601", "Internal server error.", call.record.request_id)
     return dcs_error(500, "DCS.5000", "Internal service error.")
-
-

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, field, fields
-from functools import partial
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
-Made = TypeVar("Made")
+from .jsonfile import check_fields, make_all
 
 
 @dataclass
@@ -117,32 +116,14 @@ def read_fleet(document: object) -> list[Instance]:
     Raises: ValueError that says where.
     """
     if isinstance(document, Mapping):
-        if not isinstance(document.get("count"), int):
+        count = document.get("count")
+        if isinstance(count, bool) or not isinstance(count, int):
             raise ValueError("an object needs a whole number 'count'")
-        _refuse_unknown(document, {"count", "prefix", "seed"}, "the object")
-        return _or_say_where("the object", lambda: make_fleet(**document))
-    if not isinstance(document, Sequence) or isinstance(document, str):
+        check_fields(Instance, document, "the object", extra=("count", "prefix", "seed"))
+        return make_fleet(**document)
+    if not isinstance(document, list):
         raise ValueError("expected a list of instances, or an object with 'count'")
-    fleet = []
-    for place, item in enumerate(document):
-        if not isinstance(item, Mapping) or not {"instance_id", "name"} <= item.keys():
-            raise ValueError(f"[{place}] must be an object with 'instance_id' and 'name'")
-        _refuse_unknown(item, set(), f"[{place}]")
-        fleet.append(_or_say_where(f"[{place}]", partial(Instance, **item)))
-    return fleet
-
-
-def _refuse_unknown(item: Mapping[str, object], extra: set[str], place: str) -> None:
-    known = {one.name for one in fields(Instance)} - {"change"} | extra
-    if unknown := sorted(item.keys() - known):
-        raise ValueError(f"{place} has unknown fields: {', '.join(unknown)}")
-
-
-def _or_say_where(place: str, make: Callable[[], Made]) -> Made:
-    try:
-        return make()
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: {error}") from error
+    return make_all(Instance, document, {"instance_id", "name"})
 
 
 def list_item(one: Instance, iso: Callable[[float | None], str]) -> dict[str, object]:

@@ -1,0 +1,49 @@
+"""The report goes to every topic, at least once. A topic that fails changes nothing about the run."""
+
+from __future__ import annotations
+
+from dcs_upkeep import messages
+from dcs_upkeep.errors import FencedError, UpkeepError
+from dcs_upkeep.ports import Ports
+from dcs_upkeep.record import Recorder
+from dcs_upkeep.report import Report
+
+
+def publish(ports: Ports, report: Report, recorder: Recorder | None = None) -> None:
+    """Send the report to every topic that the journal does not show to have it.
+
+    Each failure is logged, counted under `calls` and noted in the report that is returned. Where an earlier invocation
+    may have published without writing it down, the message says so.
+    """
+    try:
+        topics = ports.topics()
+    except UpkeepError as err:
+        _failed(ports, report, "the topics", err)
+        return
+    known = recorder.state.topics if recorder is not None else {}
+    for topic in topics:
+        if known.get(topic.name) == "published":
+            continue
+        try:
+            shown = {**report, "possibly_repeated": True} if topic.name in known else report
+            if recorder is not None:
+                recorder.publishing(topic.name)
+            message_id = topic.publish(messages.compose(shown))
+            if recorder is not None:
+                recorder.published(topic.name)
+            ports.log("topic.published", topic=topic.name, message_id=message_id)
+        except FencedError:
+            raise
+        except Exception as err:  # whatever a topic does, the others still get the report
+            _failed(ports, report, topic.name, err)
+
+
+def _failed(ports: Ports, report: Report, where: str, err: Exception) -> None:
+    ports.log("topic.failed", level="error", topic=where, reason=said(err))
+    report["calls"]["publish_failed"] = report["calls"].get("publish_failed", 0) + 1
+    report["notes"].append(f"the report could not be published to {where}: {said(err)}")
+
+
+def said(err: BaseException) -> str:
+    """Words of ours as they are; of a stranger's exception only the type, since its text may hold anything."""
+    return str(err) if isinstance(err, UpkeepError) else f"an unexpected {type(err).__name__}, which is a fault of this tool"

@@ -1,0 +1,53 @@
+"""The DCS adapter against the emulator, over HTTP, in one time that only moves when somebody sleeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dcs_upkeep.adapters.dcs import HuaweiDcs
+from dcs_upkeep.local.emulator import Emulator, make_fleet
+from dcs_upkeep.model import Credentials
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The time of tool and emulator alike."""
+    return FakeClock()
+
+
+@pytest.fixture
+def emulate(clock: FakeClock) -> Iterator[Callable[..., Emulator]]:
+    """Start an emulator with these options; it stops with the test."""
+    running: list[Emulator] = []
+
+    def start(fleet: Any = None, **options: Any) -> Emulator:
+        running.append(Emulator(make_fleet(6) if fleet is None else fleet, clock=clock, **options).start())
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+@pytest.fixture
+def connect(clock: FakeClock) -> Callable[..., HuaweiDcs]:
+    """The adapter, on an emulator's address with its key pair, or on what is given instead."""
+
+    def make(emu: Emulator, **changes: Any) -> HuaweiDcs:
+        options: dict[str, Any] = {
+            "region": "",
+            "project_id": emu.project_id,
+            "endpoint": emu.url,
+            "clock": clock,
+            "left": lambda: math.inf,
+            "random": lambda: 1.0,
+        }
+        pair = changes.pop("pair", Credentials(emu.ak, emu.sk, emu.security_token))
+        return HuaweiDcs(pair, **(options | changes))
+
+    return make

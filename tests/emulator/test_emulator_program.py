@@ -1,0 +1,90 @@
+"""The emulator as a program of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
+from huaweicloudsdkdcs.v2 import DcsClient, ListInstancesRequest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-m", "dcs_upkeep.local.emulator"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def write(path: Path, document: object) -> str:
+    path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return str(path)
+
+
+def test_it_prints_where_it_listens_serves_and_stops_on_ctrl_c(tmp_path):
+    """The demo of the README, in one breath."""
+    fleet = write(tmp_path / "fleet.json", {"count": 3, "tags": {"env": "demo"}, "busy_s": 5})
+    faults = write(tmp_path / "faults.json", [{"operation": "list", "kind": "403", "after": 1}])
+    command = [*COMMAND, "--fleet", fleet, "--faults", faults, "--time-scale", "100"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as running:
+        said = dict(part.split("=", 1) for part in running.stdout.readline().split())
+        credentials = BasicCredentials(said["ak"], said["sk"], said["project_id"])
+        client = DcsClient.new_builder().with_credentials(credentials).with_endpoint(said["url"]).build()
+        assert said["url"].startswith("http://127.0.0.1:")
+        assert client.list_instances(ListInstancesRequest()).instance_num == 3
+        with pytest.raises(ClientRequestException):
+            client.list_instances(ListInstancesRequest())
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=10) == 0
+        assert running.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "document", "message"),
+    [
+        ("--fleet", "{", "line 1: not JSON"),
+        ("--fleet", "[]x", "not JSON"),
+        ("--fleet", '"text"', "expected a list of instances"),
+        ("--fleet", {"tags": {}}, "needs a whole number 'count'"),
+        ("--fleet", {"count": 2, "colour": 1}, "unknown field: colour"),
+        ("--fleet", [{"name": "a"}], "[0] must be an object with instance_id and name"),
+        ("--fleet", [{"instance_id": "a", "name": "a", "busy_s": "long"}], "[0]: busy_s must be float"),
+        ("--fleet", [{"instance_id": "a", "name": "a"}] * 2, "twice in the fleet"),
+        ("--faults", {"kind": "429"}, "expected a list of faults"),
+        ("--faults", [{"operation": "put"}], "[0] must be an object with kind and operation"),
+        ("--faults", [{"operation": "put", "kind": "no"}], "[0]: unknown fault kind 'no'"),
+        ("--faults", [{"operation": "no", "kind": "429"}], "unknown operation 'no'"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path, option, document, message):
+    """The reader of a stack trace is not the one who wrote the file."""
+    path = write(tmp_path / "bad.json", document)
+    done = subprocess.run([*COMMAND, option, path], capture_output=True, text=True, env=ENVIRONMENT, timeout=20)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert done.stderr.startswith(path)
+    assert message in done.stderr
+
+
+def test_a_missing_file_is_refused_in_one_line(tmp_path):
+    """The same, for the commonest mistake."""
+    path = str(tmp_path / "none.json")
+    done = subprocess.run([*COMMAND, "--fleet", path], capture_output=True, text=True, env=ENVIRONMENT, timeout=20)
+    assert done.stderr == f"{path}: cannot be read: No such file or directory\n"
+
+
+def test_importing_the_emulator_is_light():
+    """Every test and the CLI import it: the standard library only, and none of the project's own code."""
+    script = (
+        "import sys, dcs_upkeep.local.emulator\n"
+        "ours = {m for m in sys.modules if m.startswith('dcs_upkeep')} - {'dcs_upkeep', 'dcs_upkeep.local'}\n"
+        "assert all(m.startswith('dcs_upkeep.local.emulator') for m in ours), ours\n"
+        "others = {m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names) - {'dcs_upkeep'}\n"
+        "print(sorted(m for m in others if m in ('requests', 'huaweicloudsdkcore', 'pydantic', 'boto3')))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=ENVIRONMENT, timeout=20)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
