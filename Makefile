@@ -1,0 +1,34 @@
+# Every target works from a fresh clone with Python 3.11 or later alone. PYTHON chooses another interpreter.
+PYTHON ?= python3
+
+.PHONY: demo check test lint types schemas readme bench locks clean
+
+demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
+	$(PYTHON) tools/dev.py demo
+
+check: ## set up, then lint, strict types and all tests
+	$(PYTHON) tools/dev.py check
+
+test: ## set up, then the tests alone; ARGS="-k name" for some
+	$(PYTHON) tools/dev.py test $(ARGS)
+
+lint: ## ruff
+	$(PYTHON) tools/dev.py lint
+
+types: ## mypy --strict
+	$(PYTHON) tools/dev.py types
+
+readme: ## write the README's tables from the code
+	$(PYTHON) tools/dev.py readme
+
+schemas: ## write schemas/ from the code
+	$(PYTHON) tools/dev.py schemas
+
+bench: ## start-up, memory and sending, each against the API page's own sample
+	$(PYTHON) tools/dev.py bench
+
+locks: ## make the requirements*.txt locks again from pyproject.toml (needs uv)
+	$(PYTHON) tools/dev.py locks
+
+clean: ## remove what the other targets made
+	rm -rf .venv build dist .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,116 @@
+"""Sets up what a target of the Makefile needs, once, and runs it. Standard library alone: this is the first thing to run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOWEST = (3, 11)
+LOCKS: Mapping[str, Sequence[str]] = {
+    "requirements.txt": (),
+    "requirements-aws.txt": ("--extra", "aws"),
+    "requirements-local.txt": ("--extra", "local", "--extra", "aws"),
+    "requirements-test.txt": ("--extra", "local", "--extra", "aws", "--extra", "test"),
+}
+
+
+def environment(lock: str) -> Path:
+    """A virtual environment with exactly what this lock names; made again when lock or interpreter change. Returns its Python."""
+    version = "{}.{}".format(*sys.version_info[:2])
+    folder = ROOT / ".venv" / f"{Path(lock).stem}-{version}"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = folder / "made-from"
+    wanted = hashlib.sha256((ROOT / lock).read_bytes() + sys.version.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return python
+    print(f"setting up {folder.relative_to(ROOT)} from {lock} ...", file=sys.stderr, flush=True)
+    venv.EnvBuilder(with_pip=True, clear=True).create(folder)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(ROOT / lock)]
+    run(install)
+    stamp.write_text(wanted)
+    return python
+
+
+def run(command: Sequence[str | Path], **more: str) -> None:
+    """Run it in the project's folder, or end with its exit status."""
+    status = subprocess.run([str(part) for part in command], cwd=ROOT, env={**os.environ, **more}, check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+def demo(args: Sequence[str]) -> None:
+    """The main job on the embedded emulator."""
+    event = args or ["events/timer-restart-by-tag.json"]
+    run([environment("requirements-local.txt"), "-m", "dcs_upkeep", "run", "--local", *event])
+
+
+def lint(_: Sequence[str]) -> None:
+    """Ruff: rules and format."""
+    python = environment("requirements-test.txt")
+    run([python, "-m", "ruff", "check", "."])
+    run([python, "-m", "ruff", "format", "--check", "."])
+
+
+def types(_: Sequence[str]) -> None:
+    """Mypy, strict."""
+    run([environment("requirements-test.txt"), "-m", "mypy"])
+
+
+def test(args: Sequence[str]) -> None:
+    """The tests."""
+    run([environment("requirements-test.txt"), "-m", "pytest", *(args or ["-n", "auto", "--dist", "loadgroup"])])
+
+
+def check(_: Sequence[str]) -> None:
+    """All of it."""
+    lint(())
+    types(())
+    test(())
+
+
+def schemas(_: Sequence[str]) -> None:
+    """Write schemas/."""
+    run([environment("requirements-test.txt"), "-m", "tools.schemas"])
+
+
+def readme(_: Sequence[str]) -> None:
+    """Write the README's tables."""
+    run([environment("requirements-test.txt"), "-m", "tools.readme"])
+
+
+def bench(args: Sequence[str]) -> None:
+    """Print the figures. Bytecode may be written: start-up is measured as a platform has it, which compiles once."""
+    run([environment("requirements-test.txt"), "-m", "bench", *args], PYTHONDONTWRITEBYTECODE="")
+
+
+def locks(_: Sequence[str]) -> None:
+    """Resolve the locks again."""
+    for name, extras in LOCKS.items():
+        fixed = ["--generate-hashes", "--universal", "--python-version", "3.11", "--no-header", "--quiet"]
+        run(["uv", "pip", "compile", "pyproject.toml", *fixed, *extras, "-o", name])
+
+
+TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
+    one.__name__: one for one in (demo, check, test, lint, types, schemas, readme, bench, locks)
+}
+
+
+def main() -> None:
+    """Run one target."""
+    if sys.version_info < LOWEST:
+        sys.exit(
+            f"dcs-upkeep needs Python {LOWEST[0]}.{LOWEST[1]} or later, and this is {sys.version.split()[0]}. Set PYTHON=python3.12, say."
+        )
+    if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
+        sys.exit(f"Write one of: {', '.join(TARGETS)}.")
+    TARGETS[sys.argv[1]](sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()
