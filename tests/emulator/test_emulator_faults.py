@@ -72,9 +72,7 @@ def test_a_500_may_have_executed(start, connect, send, fleet):
         ("lost_answer", 1, urllib3.exceptions.ProtocolError),
     ],
 )
-def test_a_lost_answer_reads_the_same_whether_it_was_executed_or_not(
-    start, connect, send, fleet, kind, executed, cause
-):
+def test_a_lost_answer_reads_the_same_whether_it_was_executed_or_not(start, connect, send, fleet, kind, executed, cause):
     """The client cannot tell these apart, so neither may the tool."""
     emu = start(fleet)
     with pytest.raises(sdk.ConnectionException) as lost:

@@ -29,9 +29,7 @@ def test_it_prints_where_it_listens_serves_and_stops_on_ctrl_c(tmp_path):
     fleet = write(tmp_path / "fleet.json", {"count": 3, "tags": {"env": "demo"}, "busy_s": 5})
     faults = write(tmp_path / "faults.json", [{"operation": "list", "kind": "403", "after": 1}])
     command = [*COMMAND, "--fleet", fleet, "--faults", faults, "--time-scale", "100"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
-    ) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
         said = dict(part.split("=", 1) for part in running.stdout.readline().split())
         credentials = BasicCredentials(said["ak"], said["sk"], said["project_id"])
         client = DcsClient.new_builder().with_credentials(credentials).with_endpoint(said["url"]).build()
@@ -64,7 +62,7 @@ def test_it_prints_where_it_listens_serves_and_stops_on_ctrl_c(tmp_path):
 def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path, option, document, message):
     """The reader of a stack trace is not the one who wrote the file."""
     path = write(tmp_path / "bad.json", document)
-    done = subprocess.run([*COMMAND, option, path], capture_output=True, text=True, env=ENVIRONMENT, timeout=20)
+    done = subprocess.run([*COMMAND, option, path], capture_output=True, text=True, env=ENVIRONMENT, timeout=20, check=False)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert done.stderr.startswith(path)
     assert message in done.stderr
@@ -73,7 +71,7 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path, option, docum
 def test_a_missing_file_is_refused_in_one_line(tmp_path):
     """The same, for the commonest mistake."""
     path = str(tmp_path / "none.json")
-    done = subprocess.run([*COMMAND, "--fleet", path], capture_output=True, text=True, env=ENVIRONMENT, timeout=20)
+    done = subprocess.run([*COMMAND, "--fleet", path], capture_output=True, text=True, env=ENVIRONMENT, timeout=20, check=False)
     assert done.stderr == f"{path}: cannot be read: No such file or directory\n"
 
 
@@ -86,5 +84,5 @@ def test_importing_the_emulator_is_light():
         "others = {m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names) - {'dcs_upkeep'}\n"
         "print(sorted(m for m in others if m in ('requests', 'huaweicloudsdkcore', 'pydantic', 'boto3')))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=ENVIRONMENT, timeout=20)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=ENVIRONMENT, timeout=20, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
@@ -41,7 +41,7 @@ def test_the_security_token_is_asked_for_when_configured(start, connect, fleet):
 @pytest.mark.parametrize(("skew_min", "accepted"), [(-16, False), (-14, True), (14, True), (16, False)])
 def test_a_date_more_than_15_minutes_off_is_refused(start, connect, fleet, skew_min, accepted):
     """A host with a wrong clock is told so."""
-    emu = start(fleet, wall_clock=lambda: datetime.now(timezone.utc) + timedelta(minutes=skew_min))
+    emu = start(fleet, wall_clock=lambda: datetime.now(UTC) + timedelta(minutes=skew_min))
     client = connect(emu)
     if accepted:
         assert client.list_instances(ListInstancesRequest()).instance_num == 4
@@ -87,7 +87,7 @@ def test_a_tampered_request_is_refused(start, fleet, tampered):
         case "query":
             path += "?limit=1"
         case "header":
-            headers["X-Sdk-Date"] = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M00Z")
+            headers["X-Sdk-Date"] = datetime.now(UTC).strftime("%Y%m%dT%H%M00Z")
         case "unsigned":
             del headers["Authorization"]
     connection = http.client.HTTPConnection(request.host)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+from .backups import BackupService
+from .ces import AlarmService
 from .dcs import DcsService, Rules
 from .faults import Fault, FaultPlan
 from .fleet import Instance
@@ -23,7 +25,7 @@ from .world import World
 DEMO_AK = "EMULATEDACCESSKEY001"
 DEMO_SK = "emulated-secret-key-for-loopback-only"
 DEMO_PROJECT_ID = "0123456789abcdef0123456789abcdef"
-BASE_DATE = datetime(2026, 3, 1, tzinfo=timezone.utc)
+BASE_DATE = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def scaled_clock(time_scale: float) -> Callable[[], float]:
@@ -33,7 +35,7 @@ def scaled_clock(time_scale: float) -> Callable[[], float]:
 
 
 def utc_now() -> datetime:
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 class Emulator:
@@ -72,6 +74,9 @@ class Emulator:
         read_rules = Rules(**rules)
         self._routes = DcsService(self._world, read_rules).routes()
         self._routes += SmnService(topics, self.truth, self.clock).routes()
+        self.backups = BackupService(self._world)
+        self.alarms = AlarmService()
+        self._routes += self.backups.routes() + self.alarms.routes()
         self._plan = FaultPlan()
         for fault in faults:
             self.add_fault(fault)
@@ -103,9 +108,7 @@ class Emulator:
     def __enter__(self) -> Emulator:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def instance(self, instance_id: str) -> Instance:

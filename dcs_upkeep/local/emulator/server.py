@@ -65,9 +65,7 @@ class Desk:
                 return route, values
         return None, {}
 
-    def _refuse(
-        self, request: SignedRequest, route: Route | None, values: Mapping[str, str], record: Record
-    ) -> Answer | None:
+    def _refuse(self, request: SignedRequest, route: Route | None, values: Mapping[str, str], record: Record) -> Answer | None:
         problem = find_fault_in_signature(request, self.keys, self.wall_clock())
         if problem:
             message = f"Incorrect IAM authentication information: {problem}"

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote
 
 SCHEME = "SDK-HMAC-SHA256"
@@ -59,7 +59,7 @@ def find_fault_in_signature(request: SignedRequest, keys: Keys, now: datetime) -
 
 def _find_stale_date(text: str, now: datetime) -> str | None:
     try:
-        signed_at = datetime.strptime(text, DATE_FORMAT).replace(tzinfo=timezone.utc)
+        signed_at = datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return "x-sdk-date is not a date"
     return "signature expired" if abs(now - signed_at) > MAX_SKEW else None

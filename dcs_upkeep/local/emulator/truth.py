@@ -103,9 +103,7 @@ class Truth:
             self.connections += 1
             return self.connections
 
-    def begin(
-        self, operation: str, method: str, path: str, query: Mapping[str, str], at: float, connection: int
-    ) -> Record:
+    def begin(self, operation: str, method: str, path: str, query: Mapping[str, str], at: float, connection: int) -> Record:
         with self._lock:
             record = Record(next(self._numbers), operation, method, path, query, at, connection)
             self.requests.append(record)

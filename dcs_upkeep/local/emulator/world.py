@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .fleet import Change, Instance
@@ -25,9 +25,7 @@ AGE_AT_START_S = 30 * 86400.0
 class World:
     """The fleet under one clock. Every method takes the lock, so any thread may call any of them."""
 
-    def __init__(
-        self, fleet: Iterable[Instance], clock: Callable[[], float], base_date: datetime, truth: Truth
-    ) -> None:
+    def __init__(self, fleet: Iterable[Instance], clock: Callable[[], float], base_date: datetime, truth: Truth) -> None:
         self.lock = threading.RLock()
         self._clock = clock
         self._truth = truth
@@ -43,7 +41,7 @@ class World:
     def iso(self, at: float | None) -> str:
         """The clock as DCS writes a time: UTC, milliseconds, Z."""
         moment = self._base_date + timedelta(seconds=(at or 0.0) - self._started_at)
-        return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
     def add(self, one: Instance) -> None:
         """Take a copy in, so that one fleet list can serve many emulators."""
