@@ -232,6 +232,7 @@ class Plan:
     """Request + fleet + settings + clock, decided. Plain data: a dry run is another reader of it.
 
     `waves` holds instance IDs; `settled` the outcomes known before anything is sent (refused, skipped);
+    `covered` what the digest is about: instance ID -> whether the action loses its data, unknown counting as loses;
     `max_failures` is a count already (a percentage of the whole plan, rounded down); `watch_timeout_s` None means
     to stop at `accepted`. Times are seconds.
     """
@@ -243,6 +244,7 @@ class Plan:
     waves: tuple[tuple[str, ...], ...]
     instances: Mapping[str, PlannedInstance]
     settled: tuple[Outcome, ...] = ()
+    covered: Mapping[str, bool] = field(default_factory=dict)
     max_failures: int = 0
     pause_s: float = 0.0
     watch_timeout_s: float | None = 1800.0

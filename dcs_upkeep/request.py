@@ -5,14 +5,14 @@ The body of the official API call is already a valid request: {"action": "restar
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
+from dcs_upkeep.complaints import join, kind, listed, show, translate
 from dcs_upkeep.errors import InvalidEventError, Problem
 from dcs_upkeep.model import Action
 
@@ -23,7 +23,6 @@ NOT_COMPARED = frozenset({"name", "requested_by", "approve", "run_id"})
 
 MAX_IDS = 100_000
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
-_SHOWN = 60
 
 
 def normal_id(raw: str) -> str | None:
@@ -42,7 +41,7 @@ def _instance_id(raw: Any) -> Any:
         raise PydanticCustomError(
             "instance_id",
             "{shown} is no instance ID",
-            {"shown": _show(raw), "fix": "Write it as the console shows it, such as 2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"},
+            {"shown": show(raw), "fix": "Write it as the console shows it, such as 2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"},
         )
     return found
 
@@ -66,7 +65,7 @@ def _no_duplicates(ids: tuple[str, ...]) -> tuple[str, ...]:
 
 def _time_of_day(raw: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", raw):
-        raise PydanticCustomError("time_of_day", "{shown} is no time of day", {"shown": _show(raw), "fix": "Write HH:MM, such as 02:30"})
+        raise PydanticCustomError("time_of_day", "{shown} is no time of day", {"shown": show(raw), "fix": "Write HH:MM, such as 02:30"})
     return raw
 
 
@@ -77,7 +76,7 @@ def _zone(raw: str) -> str:
         ZoneInfo(raw)
     except Exception as err:  # zoneinfo raises KeyError, ValueError or OSError, by the kind of nonsense
         raise PydanticCustomError(
-            "zone", "{shown} is no known time zone", {"shown": _show(raw), "fix": "Write an IANA name such as Europe/Berlin or UTC"}
+            "zone", "{shown} is no known time zone", {"shown": show(raw), "fix": "Write an IANA name such as Europe/Berlin or UTC"}
         ) from err
     return raw
 
@@ -90,7 +89,7 @@ def _failures(raw: Any) -> Any:
         raise PydanticCustomError(
             "max_failures",
             "{shown} is neither a count nor a share",
-            {"shown": _show(raw), "fix": 'Write a count such as 2, or a share of the plan such as "5%"'},
+            {"shown": show(raw), "fix": 'Write a count such as 2, or a share of the plan such as "5%"'},
         )
     return raw
 
@@ -143,9 +142,9 @@ class Watch(_Model):
 class Window(_Model):
     """When sending is allowed."""
 
-    days: Annotated[
-        tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], BeforeValidator(_tuple), Field(min_length=1)
-    ] = Field(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), description="Days on which the window begins.")
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], BeforeValidator(_tuple), Field(min_length=1)] = (
+        Field(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), description="Days on which the window begins.")
+    )
     start: Annotated[str, BeforeValidator(lambda raw: _time_of_day(raw) if isinstance(raw, str) else raw)] = Field(description="HH:MM.")
     end: Annotated[str, BeforeValidator(lambda raw: _time_of_day(raw) if isinstance(raw, str) else raw)] = Field(
         description="HH:MM; before or at the start, it means the next day."
@@ -158,27 +157,31 @@ class Request(_Model):
     """The action plan. Exactly one of `instances`, `select` and `plan` says what it is about."""
 
     action: Annotated[Action, Field(strict=False)] | None = Field(None, description="What to do. Required; no default.")
-    instances: Annotated[
-        tuple[InstanceId, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=MAX_IDS)
-    ] | None = Field(None, description="Instance IDs, each once.")
+    instances: Annotated[tuple[InstanceId, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=MAX_IDS)] | None = Field(
+        None, description="Instance IDs, each once."
+    )
     select: Select | None = Field(None, description="Or: conditions on the live fleet.")
     plan: Label | None = Field(None, description="Or: the name of a reviewed plan in plans.json.")
     name: Label | None = Field(None, description="A label for people.")
     requested_by: Label | None = Field(None, description="A label for people.")
     dry_run: bool = Field(False, description="Decide and report; change nothing.")
-    approve: Annotated[str, Field(pattern=r"^v1:[0-9a-f]{64}$")] | None = Field(None, description="The digest of the plan that a person saw.")
+    approve: Annotated[str, Field(pattern=r"^v1:[0-9a-f]{64}$")] | None = Field(
+        None, description="The digest of the plan that a person saw."
+    )
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$")] | None = Field(
         None, description="The caller's own idempotency key for a direct event."
     )
-    rollout: Rollout = Field(default_factory=Rollout, description="Canary, waves, error budget.")
+    rollout: Rollout = Field(default_factory=lambda: Rollout.model_validate({}), description="Canary, waves, error budget.")
     watch: Annotated[Watch | Literal[False], BeforeValidator(_watch)] = Field(
-        default_factory=Watch, description="false: stop at accepted."
+        default_factory=lambda: Watch.model_validate({}), description="false: stop at accepted."
     )
     window: Window | None = Field(None, description="Sending only inside.")
     backup: Literal["none", "before"] = Field("none", description="Back up what would lose data; act only on what was backed up.")
     allow_empty: bool = Field(True, description="Whether a selection that matches nothing is fine.")
     respect_maintenance_window: bool = Field(False, description="Only instances inside their own window (UTC).")
-    cooldown_s: Seconds = Field(0, description="Refuse an instance that this action reached less than so long ago.")
+    cooldown_s: Annotated[float, Field(ge=0, le=13 * 86400, allow_inf_nan=False)] = Field(
+        0, description="Refuse an instance that this action reached less than so long ago."
+    )
     expires_after_s: Annotated[float, Field(gt=0, le=30 * 86400, allow_inf_nan=False)] = Field(3600, description="Refuse an older event.")
 
 
@@ -189,21 +192,21 @@ def parse_request(raw: object, path: str = "") -> Request:
     """
     if not isinstance(raw, Mapping):
         raise InvalidEventError(
-            [Problem(path, f"a request is a JSON object, not {_kind(raw)}", 'Write {"action": "restart", "instances": ["<id>"]}.')]
+            [Problem(path, f"a request is a JSON object, not {kind(raw)}", 'Write {"action": "restart", "instances": ["<id>"]}.')]
         )
     problems = _across_fields(raw, path)
     try:
         request = Request.model_validate(dict(raw))
     except ValidationError as err:
         # `watch` may be false too; whoever wrote an object meant the object, so that branch's complaint is noise.
-        found = [details for details in err.errors(include_url=False) if details["loc"][-1] != "literal[False]"]
-        problems = [_translate(details, path) for details in found] + problems
+        found = [details for details in err.errors(include_url=False) if details["loc"] != ("watch", "literal[False]")]
+        problems = [translate(details, path, _fields_of) for details in found] + problems
     else:
         if request.instances is not None:
             try:
                 _no_duplicates(request.instances)
             except PydanticCustomError as err:
-                problems.append(Problem(_join(path, "instances"), err.message(), f"{(err.context or {})['fix']}."))
+                problems.append(Problem(join(path, "instances"), err.message(), f"{(err.context or {})['fix']}."))
     if problems:
         raise InvalidEventError(list(dict.fromkeys(problems)))
     return request
@@ -227,107 +230,39 @@ def _across_fields(raw: Mapping[object, object], path: str) -> list[Problem]:
     present = {key for key, value in raw.items() if value is not None}
     if "plan" in present:
         problems += [
-            Problem(_join(path, str(key)), "this cannot stand beside plan, which fixes it", "Leave it out, or leave out plan.")
+            Problem(join(path, str(key)), "this cannot stand beside plan, which fixes it", "Leave it out, or leave out plan.")
             for key in raw
             if key in Request.model_fields and key not in BESIDE_PLAN
         ]
         return problems
     if "action" not in raw:
-        problems.append(Problem(_join(path, "action"), "the action is missing, and there is no default", f"Write one of {_listed(Action)}."))
+        problems.append(Problem(join(path, "action"), "the action is missing, and there is no default", f"Write one of {listed(Action)}."))
     elif raw["action"] is None:
-        problems.append(Problem(_join(path, "action"), "the action is null", f"Write one of {_listed(Action)}."))
+        problems.append(Problem(join(path, "action"), "the action is null", f"Write one of {listed(Action)}."))
     if {"instances", "select"} <= present:
-        problems.append(Problem(_join(path, "select"), "instances and select both say what to act on", "Keep one of them."))
+        problems.append(Problem(join(path, "select"), "instances and select both say what to act on", "Keep one of them."))
     elif not {"instances", "select"} & present:
-        problems.append(Problem(_join(path, "instances"), "nothing says what to act on", "Write instances (a list of IDs) or select (conditions)."))
+        problems.append(
+            Problem(join(path, "instances"), "nothing says what to act on", "Write instances (a list of IDs) or select (conditions).")
+        )
     select = raw.get("select")
     if isinstance(select, Mapping) and not any(select.get(key) for key in ("tags", "name", "engine_versions")):
         problems.append(
-            Problem(_join(path, "select"), "no condition says which instances are meant", "Write at least one of tags, name, engine_versions.")
+            Problem(
+                join(path, "select"), "no condition says which instances are meant", "Write at least one of tags, name, engine_versions."
+            )
         )
     rollout = raw.get("rollout")
     if raw.get("watch") is False and isinstance(rollout, Mapping):
         problems += [
-            Problem(_join(path, f"rollout.{key}"), "waves need watching, and watch is false", f"Leave out {key}, or leave out watch.")
+            Problem(join(path, f"rollout.{key}"), "waves need watching, and watch is false", f"Leave out {key}, or leave out watch.")
             for key in ("canary", "wave_size")
             if rollout.get(key) is not None
         ]
     return problems
 
 
-def _translate(details: ErrorDetails, path: str) -> Problem:
-    """Turn one of pydantic's findings into a path, what was wrong and what to write instead."""
-    # pydantic names the branch of a union in the location; a reader of the event knows no branches.
-    steps = [step for step in details["loc"] if not (isinstance(step, str) and step in _BRANCHES)]
-    where = path
-    for step in steps:
-        where = f"{where}[{step}]" if isinstance(step, int) else _join(where, _show(step, quote=False))
-    context = details.get("ctx") or {}
-    shown = _show(details.get("input"))
-    if fix := context.get("fix"):
-        return Problem(where, details["msg"], f"{fix}.")
-    match details["type"]:
-        case "extra_forbidden":
-            return Problem(where, "no field has this name", _nearest(str(steps[-1]), [s for s in steps[:-1] if isinstance(s, str)]))
-        case "missing":
-            return Problem(where, "this field is missing", "Add it.")
-        case "enum":
-            wanted = difflib.get_close_matches(str(details.get("input")).lower(), list(Action), 1, 0.6)
-            guess = f"Did you mean {wanted[0]}? " if wanted else ""
-            return Problem(where, f"{shown} is no action", f"{guess}Write one of {_listed(Action)}.")
-        case "literal_error":
-            return Problem(where, f"{shown} is not known here", f"Write {context.get('expected', 'one of the known words')}.")
-        case "too_short":
-            return Problem(where, "this is empty", "Name at least one, or leave the field out where it is optional.")
-        case "string_pattern_mismatch":
-            fix = "Write the digest as the dry run printed it, v1: and 64 hexadecimal digits." if where.endswith("approve") else (
-                "Write letters, digits and ._:/@+- alone, 256 at most, a letter or digit first."
-            )
-            return Problem(where, f"{shown} has the wrong form", fix)
-        case ("string_type" | "tuple_type" | "dict_type" | "model_type") if isinstance(details.get("input"), dict | list):
-            return Problem(where, f"this is {_kind(details['input'])}", f"Write {_WANTED[details['type']]}.")
-        case "string_type" | "bool_type" | "int_type" | "float_type" | "tuple_type" | "dict_type" | "model_type":
-            return Problem(where, f"{shown} is {_kind(details.get('input'))}", f"Write {_WANTED[details['type']]}.")
-        case _:
-            return Problem(where, f"{shown} does not fit: {details['msg'][:1].lower()}{details['msg'][1:]}", "Write a value within that limit.")
-
-
-_BRANCHES = frozenset({"Watch", "literal[False]", "int", "str", "[key]", "function-before[_instance_id(), str]"})
-_WANTED = {
-    "string_type": "text in quotes",
-    "bool_type": "true or false, without quotes",
-    "int_type": "a whole number, without quotes",
-    "float_type": "a number, without quotes",
-    "tuple_type": "a list, in square brackets",
-    "dict_type": "an object, in braces",
-    "model_type": "an object, in braces",
-}
-
-
-def _nearest(name: str, steps: list[str]) -> str:
-    fields: Mapping[str, Any] = Request.model_fields
-    for step, model in (("select", Select), ("rollout", Rollout), ("watch", Watch), ("window", Window)):
-        if steps[-1:] == [step]:
-            fields = model.model_fields
-    near = difflib.get_close_matches(name[:64].lower(), list(fields), 1, 0.6)
-    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(fields)}."
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
-
-
-def _listed(words: type[Action]) -> str:
-    return ", ".join(word.value for word in words)
-
-
-def _kind(value: object) -> str:
-    names: dict[type, str] = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
-    return "null" if value is None else names.get(type(value), "something else")
-
-
-def _show(value: object, *, quote: bool = True) -> str:
-    text = str(value) if not quote or not isinstance(value, str) else repr(value)
-    if isinstance(value, dict | list):
-        text = _kind(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+def _fields_of(steps: list[str]) -> Iterable[str]:
+    """The names that may stand below these."""
+    models: Mapping[str, type[BaseModel]] = {"select": Select, "rollout": Rollout, "watch": Watch, "window": Window}
+    return models.get(steps[-1] if steps else "", Request).model_fields

@@ -116,7 +116,9 @@ def test_one_problem_says_where_what_and_what_to_write(change: Mapping[str, Any]
 
 
 @pytest.mark.parametrize(
-    "select", [{}, {"tags": {}}, {"exclude_tags": {"a": "b"}}, {"exclude_instances": [ID_A]}], ids=["none", "no tags", "tags out", "ids out"]
+    "select",
+    [{}, {"tags": {}}, {"exclude_tags": {"a": "b"}}, {"exclude_instances": [ID_A]}],
+    ids=["none", "no tags", "tags out", "ids out"],
 )
 def test_a_selection_needs_a_positive_condition(select: dict[str, Any]) -> None:
     """What only excludes means everything else, and nobody means that."""
@@ -160,3 +162,11 @@ def test_a_named_plan_compares_by_name() -> None:
     """The plan file may be edited between two deliveries of one event."""
     assert canonical(parse_request({"plan": "a", "requested_by": "x"})) == canonical(parse_request({"plan": "a"}))
     assert canonical(parse_request({"plan": "a"})) != canonical(parse_request({"plan": "b"}))
+
+
+@pytest.mark.parametrize("name", ["int", "str", "Watch", "literal[False]", "[key]"])
+def test_a_field_that_is_called_like_a_branch_of_pydantic_s_is_named(name: str) -> None:
+    """pydantic names the branches of a union in its paths; a user's own field may have such a name."""
+    with pytest.raises(InvalidEventError) as caught:
+        parse_request({"action": "restart", "instances": ["2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"], name: 1})
+    assert [problem.path for problem in caught.value.problems] == [name]
