@@ -57,7 +57,7 @@ def checked(guard: str, decide: Callable[P, Verdict], *args: P.args, **kwargs: P
         verdict = decide(*args, **kwargs)
     except Exception as err:  # whatever it is: an undecided guard must not let anything through
         return Verdict(False, guard, f"the guard {guard} failed with {type(err).__name__}, and what cannot be decided is refused")
-    if not isinstance(verdict, Verdict):
+    if type(verdict) is not Verdict:  # a guard written wrong, which the types alone do not stop
         return Verdict(False, guard, f"the guard {guard} gave no verdict, and what cannot be decided is refused")
     return verdict
 
@@ -235,7 +235,7 @@ def allowed_action(action: Action, allowed: Collection[str]) -> Verdict:
     """Whether the operator allows this action here at all."""
     if action in allowed:
         return Verdict(True, "allowed_action")
-    return Verdict(False, "allowed_action", f"{action} is not allowed here; allowed: {', '.join(sorted(allowed)) or 'nothing'}")
+    return Verdict(False, "allowed_action", f"{action} is not allowed here; allowed: {_listed(sorted(allowed)) or 'nothing'}")
 
 
 def blast_radius_count(planned: int, most: int) -> Verdict:
@@ -278,7 +278,8 @@ def _plain(text: str) -> str:
 
 def _listed(words: Iterable[str]) -> str:
     """The first few, and how many more."""
-    every = list(words)
+    # Names come from people; a report's line stays one line whatever they hold.
+    every = ["".join(sign if sign.isprintable() else "?" for sign in word) for word in words]
     return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")
 
 

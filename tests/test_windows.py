@@ -234,7 +234,16 @@ def test_a_maintenance_window_is_judged_in_utc_whatever_the_zone_of_the_clock():
 
 @pytest.mark.parametrize(
     ("begin", "end"),
-    [(None, "03:00:00"), ("02:00:00", None), ("", ""), ("02:00:00", "02:00:00"), ("00", "24"), ("25", "26"), ("24:30", "02:00"), ("2am", "3am")],
+    [
+        (None, "03:00:00"),
+        ("02:00:00", None),
+        ("", ""),
+        ("02:00:00", "02:00:00"),
+        ("00", "24"),
+        ("25", "26"),
+        ("24:30", "02:00"),
+        ("2am", "3am"),
+    ],
 )
 def test_a_maintenance_window_that_says_nothing_clear_raises(begin, end):
     """Missing, alike at both ends, or no time of day: whether now is inside is anybody's guess."""
