@@ -14,6 +14,7 @@ from typing import Any
 
 from dcs_upkeep.errors import Problem, SettingsError
 from dcs_upkeep.model import Action
+from dcs_upkeep.windows import Blackout, parse_blackout
 
 Lookup = Callable[[str], str | None]
 
@@ -89,9 +90,7 @@ def _url(raw: str) -> str:
 def _topics(raw: str) -> tuple[str, ...]:
     for topic in _words(raw):
         if not re.fullmatch(r"urn:smn:[^:\s]+:[^:\s]+:[^:\s]+|arn:aws[a-z-]*:sns:[^:\s]+:\d+:[^:\s]+", topic):
-            raise ValueError(
-                f"{topic!r} is no topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>"
-            )
+            raise ValueError(f"{topic!r} is no topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>")
     return tuple(dict.fromkeys(_words(raw)))
 
 
@@ -116,9 +115,7 @@ class Settings:
     """All settings of one invocation. The environment name is `UPKEEP_` and the field's name in capitals."""
 
     region: str = _setting("", _text, "Huawei Cloud region of the fleet, such as `cn-north-4`", "required")
-    project_id: str = _setting(
-        "", _text, "Huawei Cloud project id; else the one of the function or of the credentials", "from the host"
-    )
+    project_id: str = _setting("", _text, "Huawei Cloud project id; else the one of the function or of the credentials", "from the host")
     endpoint: str = _setting("", _url, "DCS endpoint, overrides the region's", "the region's")
     smn_endpoint: str = _setting("", _url, "SMN endpoint, overrides the region's", "the region's")
     topics: tuple[str, ...] = _setting((), _topics, "Comma list of SMN URNs and SNS ARNs that reports go to", "none")
@@ -131,19 +128,41 @@ class Settings:
     protected_tags: tuple[tuple[str, str], ...] = _setting(
         (("upkeep", "never"),), _tags, "Instances with any of these tags are never acted on", "`upkeep=never`"
     )
-    max_instances: int = _setting(
-        100, _integer(1, 100_000), "A plan that would act on more instances is refused whole, never cut"
+    disposable_tags: tuple[tuple[str, str], ...] = _setting(
+        (), _tags, "Instances with any of these tags may lose their data without approval", "none"
+    )
+    max_instances: int = _setting(100, _integer(1, 100_000), "A plan that would act on more instances is refused whole, never cut")
+    max_share: float | None = _setting(
+        None, _share, "A plan that would act on more than this share (such as `10%`) of the fleet it selects from is refused whole", "none"
     )
     batch_size: int = _setting(BATCH_LIMIT, _integer(1, BATCH_LIMIT), "Most instance IDs in one API call")
     parallel_calls: int = _setting(4, _integer(1, 16), "Status calls of one wave under way at the same time")
     poll_s: float = _setting(10.0, _seconds(1, 300), "Seconds between two polls of a wave")
-    settle_s: float = _setting(
-        30.0, _seconds(1, 3600), "How long an end state must hold to count when the busy state was not seen"
+    settle_s: float = _setting(30.0, _seconds(1, 3600), "How long an end state must hold to count when the busy state was not seen")
+    blackout: tuple[Blackout, ...] = _setting(
+        (), parse_blackout, "ISO dates (whole days in UTC) and intervals `from/to`, with commas between, in which nothing is sent", "none"
+    )
+    plans_only: bool = _setting(False, _flag, "Take reviewed plans and alarm rules of `plans.json` alone; refuse free requests", "`0`")
+    approval_max_age_s: float = _setting(
+        86_400.0, _seconds(60, 30 * 86_400), "How long after a dry run its approval is good, where the dry run is in the journal"
+    )
+    alarm_veto: bool = _setting(
+        False, _flag, "Refuse instances with a firing Cloud Eye alarm other than the one that triggered the run", "`0`"
+    )
+    ces_endpoint: str = _setting("", _url, "Cloud Eye endpoint, overrides the region's", "the region's")
+    credentials_secret: str = _setting("", _text, "ARN of the AWS secret that holds the Huawei Cloud key pair", "none")
+    notify: tuple[str, ...] = _setting(
+        ("stop", "end"),
+        _choice("start", "wave", "stop", "end"),
+        "When topics are told: when a run starts, after each wave, at the end where it was stopped, at every end; refusals always",
+        "`stop,end`",
     )
     journal: str = _setting(
         "", _journal, "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`", "none on a host; SQLite for the CLI"
     )
-    journal_ephemeral: bool = _setting(False, _flag, "Take `sqlite:` and `memory:` on a host too, where both are lost with the instance")
+    journal_ephemeral: bool = _setting(
+        False, _flag, "Take `sqlite:` and `memory:` on a host too, where both are lost with the instance", "`0`"
+    )
     lease_s: float = _setting(120.0, _seconds(60, 900), "How long a run is its invocation's alone without a sign of life")
     skew_s: float = _setting(10.0, _seconds(0, 120), "How far two clocks may be apart")
     max_hops: int = _setting(200, _integer(0, 10_000), "How often one run may go on in a further invocation")
@@ -176,9 +195,7 @@ def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
     texts: dict[str, str] = {}
     for key, value in values.items():
         if key not in SETTING_FIELDS:
-            problems.append(
-                Problem(f"UPKEEP_SETTINGS.{key}", "no setting has this name", "See the settings table of the README.")
-            )
+            problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "no setting has this name", "See the settings table of the README."))
         elif isinstance(value, bool) or not isinstance(value, str | int | float):
             problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "the value is no text or number", "Write it as text."))
         else:
