@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
+from dcs_upkeep.entries import Claimed, Entry
 from dcs_upkeep.errors import FencedError, InvalidEventError, JournalError, Problem, SeqTakenError
-from dcs_upkeep.journal import Claimed, Entry, RunState, fold
+from dcs_upkeep.journal import RunState, fold
 from dcs_upkeep.model import Trigger
 from dcs_upkeep.ports import Clock, Journal, Log
 from dcs_upkeep.record import Recorder, Store, run_stream
@@ -47,7 +48,7 @@ class Hold:
 class Terms:
     """How long a lease holds, and how long after its end its owner's last attempt may still be under way. Seconds."""
 
-    lease_s: float
+    lease_s: Callable[[], float]
     grace_s: float
 
 
@@ -66,17 +67,25 @@ def asked_for(request: Request) -> str:
     """The request in a few words, to tell two apart."""
     if request.plan is not None:
         return f"plan {request.plan}"
-    what = f"{len(request.instances)} instance(s)" if request.instances else json.dumps(canonical(request)["select"])
+    what = (
+        f"{len(request.instances)} instance(s)"
+        if request.instances
+        else json.dumps(request.model_dump(mode="json", include={"select"}, exclude_defaults=True).get("select"))
+    )
     return f"{request.action} of {what}{' (dry run)' if request.dry_run else ''}"[:300]
 
 
-def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigger, at: float) -> Claimed:
+def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigger, at: float, alarm_id: str | None = None) -> Claimed:
     """The first entry of a run. `named`: the reviewed plan that the request came from, which then stands for it."""
     form: Mapping[str, Any] = {"plan": named, "dry_run": request.dry_run} if named else canonical(request)
     text = json.dumps(request.model_dump(mode="json", exclude_defaults=True))
     if len(text) > MOST_REQUEST_CHARS:
         raise InvalidEventError(
-            [Problem("instances", f"{len(request.instances or ())} IDs make one request too long for the journal", "Use select, or split it.")]
+            [
+                Problem(
+                    "instances", f"{len(request.instances or ())} IDs make one request too long for the journal", "Use select, or split it."
+                )
+            ]
         )
     return Claimed(
         kind="claimed",
@@ -84,6 +93,8 @@ def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigge
         run_id=run_id,
         same_as=hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest(),
         asked=f"plan {named}" if named else asked_for(request),
+        named=named,
+        alarm_id=alarm_id,
         request=json.loads(text),
         trigger={"kind": trigger.kind.value, "id": trigger.id, "time": iso(trigger.time) if trigger.time else None},
     )

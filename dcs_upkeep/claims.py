@@ -28,9 +28,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class InstanceRecord:
-    """What the streams of one instance say: who holds it, and when which action last reached it (seconds since 1970)."""
+    """What the streams of one instance say: who holds it, and when which action last reached it (seconds since 1970).
+
+    `last_in`: stream -> who wrote its last entry, where that is a claim.
+    """
 
     holder: str | None = None
+    last_in: dict[str, str | None] = field(default_factory=dict)
     reached_at: dict[str, float] = field(default_factory=dict)
 
 
@@ -47,6 +51,11 @@ class Claims:
     def take(self, instance_ids: Sequence[str], action: Action, cooldown_s: float) -> dict[str, Verdict]:
         """Claim every instance, in sorted order. Returns those that are refused, and why. Claiming twice does no harm."""
         verdicts = _each(sorted(instance_ids), lambda one: self._take(one, action, cooldown_s))
+        return {one: verdict for one, verdict in verdicts.items() if not verdict.allowed}
+
+    def look(self, instance_ids: Sequence[str], action: Action, cooldown_s: float) -> dict[str, Verdict]:
+        """Those that `take` would refuse now. Writes nothing."""
+        verdicts = _each(sorted(instance_ids), lambda one: self._judge(self._read(one)[0], action, cooldown_s))
         return {one: verdict for one, verdict in verdicts.items() if not verdict.allowed}
 
     def check(self, instance_ids: Sequence[str]) -> dict[str, Verdict]:
@@ -68,15 +77,12 @@ class Claims:
     def _take_in(self, stream: str, instance_id: str, action: Action, cooldown_s: float) -> Verdict:
         for _ in range(TRIES):
             record, places = self._read(instance_id)
-            verdict = self._judge_holder(record)
-            if not verdict.allowed:
-                return verdict
-            last = record.reached_at.get(action.value)
-            last_at = datetime.fromtimestamp(last, UTC) if last is not None else None
-            verdict = guards.checked("cooldown", guards.cooldown, last_at, cooldown_s, self._clock.now())
+            verdict = self._judge(record, action, cooldown_s)
             if not verdict.allowed:
                 return verdict
             name = f"{stream}/{instance_id}"
+            if record.last_in.get(name) == self._run_id:
+                return verdict  # ours already, from an earlier invocation of this run
             entry = {"kind": "held", "run_id": self._run_id, "at": self._clock.now().timestamp()}
             try:
                 self._journal.append(name, places.get(name, 0), entry)
@@ -90,6 +96,14 @@ class Claims:
         if record.holder == self._run_id:
             return Verdict(True, "claims")
         return self._judge_holder(record) if record.holder else Verdict(False, "claims", "this run's claim on it is not on record")
+
+    def _judge(self, record: InstanceRecord, action: Action, cooldown_s: float) -> Verdict:
+        verdict = self._judge_holder(record)
+        if not verdict.allowed:
+            return verdict
+        last = record.reached_at.get(action.value)
+        last_at = datetime.fromtimestamp(last, UTC) if last is not None else None
+        return guards.checked("cooldown", guards.cooldown, last_at, cooldown_s, self._clock.now())
 
     def _judge_holder(self, record: InstanceRecord) -> Verdict:
         """Whether the holder, if it is another run, is still at work."""
@@ -126,8 +140,10 @@ class Claims:
             for _, entry in entries:
                 run_id, reached_at = str(entry["run_id"]), entry.get("reached_at")
                 if entry["kind"] == "held":
-                    record.holder = run_id
-                elif record.holder == run_id:
+                    record.holder = record.last_in[name] = run_id
+                    continue
+                record.last_in[name] = None
+                if record.holder == run_id:
                     record.holder = None
                 if isinstance(reached_at, int | float):
                     action = str(entry["action"])

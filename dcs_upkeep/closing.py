@@ -70,6 +70,13 @@ def event_without(request: Request, *drop: str, **change: Any) -> dict[str, Any]
     return {**event, **change}
 
 
+def approving(request: Request, plan: Plan, named: str | None) -> dict[str, Any]:
+    """The event that approves exactly this plan."""
+    if named is not None:
+        return {"plan": named, "approve": plan.digest}
+    return event_without(request, "dry_run", approve=plan.digest)
+
+
 def rest_event(request: Request, outcomes: Sequence[Outcome], plan: Plan) -> dict[str, Any]:
     """The event for what was deferred, its error budget reduced by the failures so far."""
     rest = [one.instance_id for one in outcomes if one.outcome is OutcomeKind.DEFERRED]
@@ -79,8 +86,10 @@ def rest_event(request: Request, outcomes: Sequence[Outcome], plan: Plan) -> dic
     return event
 
 
-def next_step(request: Request, plan: Plan, outcomes: Sequence[Outcome], status: RunStatus, stop_reason: str | None) -> str:
-    """One sentence: what the reader should do now."""
+def next_step(
+    request: Request, plan: Plan, outcomes: Sequence[Outcome], status: RunStatus, stop_reason: str | None, *, named: str | None = None
+) -> str:
+    """One sentence: what the reader should do now. `named`: the reviewed plan that the request came from."""
     counts: Counter[str] = Counter(outcome.outcome.value for outcome in outcomes)
     why = f" The run stopped: {stop_reason}." if stop_reason else ""
     match status:
@@ -91,9 +100,10 @@ def next_step(request: Request, plan: Plan, outcomes: Sequence[Outcome], status:
         case RunStatus.SUCCEEDED:
             return "Nothing to do."
         case RunStatus.PLANNED:
-            return f"To carry out exactly this, send: {_text(event_without(request, 'dry_run', approve=plan.digest))}"
+            return f"To carry out exactly this, send: {_text(approving(request, plan, named))}"
         case RunStatus.REJECTED if plan.refusal is not None:
-            return plan.refusal.next
+            asks = "approval" in plan.refusal.reason or plan.refusal.guard == "approval"
+            return plan.refusal.next + (f" The event: {_text(approving(request, plan, named))}" if asks else "")
         case RunStatus.REJECTED:
             return "Nothing was executed; mend what the reasons name and send the event again."
         case RunStatus.HALTED:

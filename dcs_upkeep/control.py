@@ -33,7 +33,7 @@ def halt_verdict(journal: Journal | None) -> Verdict:
     if journal is None:
         return Verdict(True, "halt")
     try:
-        record: Mapping[str, object] | None | guards.Unreadable = current_halt(journal)
+        record: Mapping[str, object] | guards.Unreadable | None = current_halt(journal)
     except (JournalError, KeyError, TypeError):
         record = guards.Unreadable.UNREADABLE
     return guards.checked("halt", guards.halt, record)
@@ -70,15 +70,15 @@ def release(journal: Journal, clock: Clock, halt_id: str, by: str) -> bool:
     raise JournalError(f"{HALT_STREAM}: it could not be written, others were always first. Send the command again.")
 
 
-def runs(journal: Journal, clock: Clock, *, days: int = DAYS) -> list[dict[str, Any]]:
-    """The runs of the last days, oldest first: id, what was asked, whether it has ended, its owner's lease, its counts."""
+def runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_only: bool = False) -> list[dict[str, Any]]:
+    """The runs of the last days, oldest first: id, what was asked, whether it has ended, its owner's lease, what it holds."""
     today = clock.now()
     found = []
     for run_id in listed_runs(journal, [today - timedelta(days=back) for back in reversed(range(days))]):
         state, _ = read_run(journal, run_id)
-        if state.claimed is None:
+        if state.claimed is None or (live_only and state.ended):
             continue
-        done = sum(1 for one in state.progress.values() if one.outcome is not None)
+        held = [] if state.ended else [one.instance_id for one in state.progress.values() if one.outcome is None]
         found.append(
             {
                 "run_id": run_id,
@@ -86,9 +86,11 @@ def runs(journal: Journal, clock: Clock, *, days: int = DAYS) -> list[dict[str, 
                 "began_at": iso_at(state.claimed["at"]),
                 "status": state.reported["status"] if state.reported else "released" if state.released else "running",
                 "instances": len(state.progress),
-                "done": done,
+                "done": sum(1 for one in state.progress.values() if one.outcome is not None),
                 "hops": state.hops,
+                "holds": held,
                 "lease_until": None if state.ended or state.handed_over else iso_at(state.lease_until),
+                "goes_on_at": iso_at(state.not_before) if state.handed_over and state.not_before else None,
             }
         )
     return found
@@ -101,6 +103,6 @@ def lapsed_runs(journal: Journal, clock: Clock, grace_s: float) -> list[str]:
     lapsed = []
     for run_id in ids:
         state, _ = read_run(journal, run_id)
-        if state.claimed is not None and not state.ended and state.live_until(grace_s) <= today.timestamp():
+        if state.claimed is not None and not state.ended and max(state.live_until(grace_s), state.not_before) <= today.timestamp():
             lapsed.append(run_id)
     return lapsed

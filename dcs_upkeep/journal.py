@@ -1,7 +1,7 @@
-"""What a run writes down, and what it adds up to: `fold(entries) -> RunState`. Pure; the stores are adapters.
+"""What the entries of a run add up to: `fold(entries) -> RunState`. Pure; the stores are adapters.
 
-An entry is JSON as it is stored. Every change of a run's state is an entry first, with a store behind it or without, so
-that a resumed run and a running one cannot disagree. Times (`at`) are seconds since 1970, UTC.
+Every change of a run's state is an entry first, with a store behind it or without, so that a resumed run and a running
+one cannot disagree.
 """
 
 from __future__ import annotations
@@ -10,166 +10,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NotRequired, TypedDict, assert_never
+from typing import Any, assert_never
 
+from dcs_upkeep.entries import Baseline, Claimed, Entry, Reported, Seen, Sending, Sent, Stopped
 from dcs_upkeep.model import Action, Evidence, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
-
-
-class Baseline(TypedDict):
-    """What an instance showed just before sending; `launched_at` is None where the read was a list."""
-
-    status: str
-    launched_at: str | None
-
-
-class _Entry(TypedDict):
-    """`owner` and `lease_until` are there wherever a store is: every entry renews the lease of its writer."""
-
-    at: float
-    owner: NotRequired[str]
-    lease_until: NotRequired[float]
-
-
-class Claimed(_Entry):
-    """The run exists. `asked` names the request in words, `same_as` is equal for the same request alone."""
-
-    kind: Literal["claimed"]
-    run_id: str
-    same_as: str
-    asked: str
-    request: dict[str, Any]
-    trigger: dict[str, Any]
-
-
-class TakenOver(_Entry):
-    """Another invocation goes on with the run: after a hand-over, or because the lease had lapsed."""
-
-    kind: Literal["taken_over"]
-
-
-class Planned(_Entry):
-    """One piece of the plan's JSON text; the pieces in order make the whole."""
-
-    kind: Literal["planned"]
-    part: int
-    parts: int
-    text: str
-
-
-class Renewed(_Entry):
-    """Still at work."""
-
-    kind: Literal["renewed"]
-
-
-class Yielded(_Entry):
-    """This invocation's time is up and the next may go on at once. `token` names the hand-over in logs."""
-
-    kind: Literal["yielded"]
-    token: str
-
-
-class Publishing(_Entry):
-    """A publication may be about to happen."""
-
-    kind: Literal["publishing"]
-    topic: str
-
-
-class Published(_Entry):
-    """It did."""
-
-    kind: Literal["published"]
-    topic: str
-
-
-class Reported(_Entry):
-    """The run is over. The report is made from the entries before this and from these."""
-
-    kind: Literal["reported"]
-    status: str
-    next: str
-    calls: dict[str, int]
-    notes: list[str]
-
-
-class Released(_Entry):
-    """The run ended before any attempt: its key may be claimed again."""
-
-    kind: Literal["released"]
-    reason: str
-
-
-class Guarded(_Entry):
-    """The guards ran again just before a wave: what those that are left showed."""
-
-    kind: Literal["guarded"]
-    wave: int
-    baseline: dict[str, Baseline]
-
-
-class Sending(_Entry):
-    """Durable before its PUT leaves: whatever happens next, these IDs are known to be in question."""
-
-    kind: Literal["sending"]
-    wave: int
-    attempt: int
-    ids: list[str]
-
-
-class Sent(_Entry):
-    """What one answer means per ID: `accepted`, `doubt` (nobody knows), `again` (not executed), `api_failed`, or a final outcome."""
-
-    kind: Literal["sent"]
-    attempt: int
-    verdicts: dict[str, str]
-    what: str
-    code: str | None
-    request_id: str | None
-
-
-class Seen(_Entry):
-    """What reading showed: `busy` IDs in this action's busy state, `evidence` IDs whose lost answer is settled so (with the reason)."""
-
-    kind: Literal["seen"]
-    busy: list[str]
-    evidence: dict[str, str]
-
-
-class Watched(_Entry):
-    """Final outcomes."""
-
-    kind: Literal["watched"]
-    outcomes: list[dict[str, Any]]
-
-
-class Stopped(_Entry):
-    """Nothing more is sent. `rest` is what becomes of the instances whose turn has not come."""
-
-    kind: Literal["stopped"]
-    why: str
-    rest: str
-    guard: str | None
-    reason: str
-
-
-Entry = (
-    Claimed
-    | TakenOver
-    | Planned
-    | Renewed
-    | Guarded
-    | Sending
-    | Sent
-    | Seen
-    | Watched
-    | Stopped
-    | Yielded
-    | Publishing
-    | Published
-    | Reported
-    | Released
-)
 
 
 class Stage(StrEnum):
@@ -210,10 +54,12 @@ class RunState:
     owner: str = ""
     lease_until: float = 0.0
     hops: int = 0
+    calls: dict[str, int] = field(default_factory=dict)
     topics: dict[str, str] = field(default_factory=dict)
     reported: Reported | None = None
     released: bool = False
     handed_over: bool = False
+    not_before: float = 0.0
     plan_parts: list[str] = field(default_factory=list)
     plan: Plan | None = None
     progress: dict[str, Progress] = field(default_factory=dict)
@@ -237,6 +83,8 @@ class RunState:
                 pass
             case "yielded":
                 self.hops += 1
+                self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
+                self.not_before = entry.get("not_before", 0.0)
             case "publishing" | "published":
                 self.topics[entry["topic"]] = entry["kind"]
             case "reported":
@@ -368,4 +216,4 @@ def plan_from_json(raw: Mapping[str, Any]) -> Plan:
     )
 
 
-_PLAIN = ("action", "name", "dry_run", "digest", "max_failures", "pause_s", "watch_timeout_s")
+_PLAIN = ("action", "name", "dry_run", "digest", "covered", "max_failures", "pause_s", "watch_timeout_s")

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from fractions import Fraction
 
-from dcs_upkeep import guards
-from dcs_upkeep.model import Action, Instance, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal, Verdict, WindowRule
+from dcs_upkeep import losses, refusing
+from dcs_upkeep.judging import Policy, judge, make_policy, permanent_verdict
+from dcs_upkeep.model import Action, Instance, Plan, PlannedInstance, Refusal
+from dcs_upkeep.refusing import Classified, Surroundings
 from dcs_upkeep.request import Request, Select
 from dcs_upkeep.settings import Settings
 
 DEFAULT_CANARY = 1
 DEFAULT_WAVE_SIZE = 50
-Classified = Mapping[str, tuple[bool | None, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What request and settings allow, apart from any one instance. Made once per run, used before every wave."""
-
-    action: Action
-    protected_tags: tuple[tuple[str, str], ...]
-    window: WindowRule | None
-    respect_maintenance_window: bool
-
-
-def make_policy(request: Request, settings: Settings) -> Policy:
-    """Gather what the guards need from request and settings."""
-    window = request.window
-    return Policy(
-        action=action_of(request),
-        protected_tags=settings.protected_tags,
-        window=WindowRule(window.days, window.start, window.end, window.timezone) if window else None,
-        respect_maintenance_window=request.respect_maintenance_window,
-    )
-
-
-def action_of(request: Request) -> Action:
-    """The action of a request that has one; a named plan has been replaced by its reviewed request before."""
-    if request.action is None:
-        raise ValueError("a request that names a plan has no action of its own")
-    return request.action
 
 
 def matches(select: Select, instance: Instance) -> bool:
@@ -75,99 +47,89 @@ def selected(request: Request, fleet: Mapping[str, Instance]) -> tuple[str, ...]
     return tuple(one.instance_id for one in sorted(found, key=lambda one: (one.name, one.instance_id)))
 
 
-def permanent_verdict(instance: Instance | None, instance_id: str, policy: Policy) -> Verdict:
-    """The first permanent guard that refuses: what passes these is what a digest covers."""
-    return _first(
-        [
-            lambda: guards.checked("found", guards.found, instance_id, instance),
-            lambda: guards.checked("engine", guards.engine, policy.action, _there(instance)),
-            lambda: guards.checked("protected", guards.protected, _there(instance).tags, policy.protected_tags),
-        ]
+def to_classify(request: Request, fleet: Mapping[str, Instance], settings: Settings) -> tuple[Instance, ...]:
+    """The instances whose data-loss class has to be read: not for flush and start, not where a tag says disposable."""
+    policy = make_policy(request, settings)
+    if policy.action in (Action.FLUSH, Action.START):
+        return ()
+    return tuple(
+        fleet[one]
+        for one in selected(request, fleet)
+        if permanent_verdict(fleet.get(one), one, policy).allowed and not losses.disposable(fleet[one].tags, policy.disposable_tags)
     )
 
 
-def timely_verdict(instance: Instance, policy: Policy, now: datetime) -> Verdict:
-    """The first time-dependent guard that refuses: these may only shrink what was approved."""
-    checks: list[Callable[[], Verdict]] = [
-        lambda: guards.checked("state", guards.state, policy.action, instance.status),
-        lambda: guards.checked("hold", guards.hold, instance.tags, now),
-    ]
-    if policy.respect_maintenance_window:
-        begin, end = instance.maintain_begin, instance.maintain_end
-        checks.append(lambda: guards.checked("maintenance_window", guards.maintenance_window, begin, end, now))
-    return _first(checks)
-
-
-def judge(instance: Instance | None, instance_id: str, policy: Policy, now: datetime, wave: int | None = None) -> Outcome | None:
-    """Every guard about one instance: None if it may be acted on now, else why not (or that there is nothing to do)."""
-    verdict = permanent_verdict(instance, instance_id, policy)
-    name = instance.name if instance else None
-    if instance is not None and verdict.allowed:
-        if guards.is_skip(policy.action, instance.status):
-            reason = f"already {instance.status}, which is where {policy.action} leads"
-            return Outcome(instance_id, name, OutcomeKind.SKIPPED, reason, guard="state", wave=wave)
-        verdict = timely_verdict(instance, policy, now)
-    if verdict.allowed:
-        return None
-    return Outcome(instance_id, name, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard, wave=wave)
-
-
-def make_plan(
-    request: Request, fleet: Mapping[str, Instance], settings: Settings, now: datetime, *, project_id: str, classified: Classified | None = None
-) -> Plan:
+def make_plan(request: Request, fleet: Mapping[str, Instance], settings: Settings, now: datetime, around: Surroundings) -> Plan:
     """Decide everything that can be decided before anything is sent.
 
-    `fleet`: instance ID -> instance as it is now; for a selection, the whole fleet. `classified`: instance ID ->
-    (whether the action loses its data or None, why), for those that passed the permanent guards.
+    `fleet`: instance ID -> instance as it is now; for a selection, the whole fleet.
     """
     policy = make_policy(request, settings)
     ids = selected(request, fleet)
-    covered = [one for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed]
-    loses = _loses(policy.action, classified or {}, covered)
-    outcomes = {one: judge(fleet.get(one), one, policy, now) for one in ids}
+    covered = {one: fleet[one] for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed}
+    classes = {one: _class_of(policy, instance, around.classified) for one, instance in covered.items()}
+    outcomes = {one: judge(fleet.get(one), one, policy, now, firing=around.firing, triggered_by=around.triggered_by) for one in ids}
     targets = [fleet[one] for one in ids if outcomes[one] is None]
-    planned = {one.instance_id: PlannedInstance(one.instance_id, one.name, *loses[one.instance_id]) for one in targets}
-    digest = make_digest(policy.action, settings.region, project_id, {one: loses[one][0] for one in covered})
+    planned = {one.instance_id: classes[one.instance_id] for one in targets}
+    digest = make_digest(policy.action, settings.region, around.project_id, {one: held.loses_data for one, held in classes.items()})
     watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
+    refusals = [
+        *refusing.limits(request, policy, settings, around, planned=len(planned), matched=len(ids), fleet=len(fleet)),
+        *refusing.timely(policy, now, around),
+        *refusing.approval(request, policy, settings, around, planned=planned, covered=classes, digest=digest, now=now),
+    ]
+    hindering = [one for one in refusals if not (request.dry_run and one.guard in refusing.NOT_IN_DRY_RUN)]
+    waves = make_waves(targets, request)
+    told = [f"sent now it would be refused, {one.guard}: {one.reason}" for one in refusals if one not in hindering]
+    if request.dry_run and waves:
+        told.append(_cost(waves, settings.batch_size, float(request.rollout.pause_s), watch_timeout_s))
     return Plan(
         action=policy.action,
         name=request.name,
         dry_run=request.dry_run,
         digest=digest,
-        waves=make_waves(targets, request),
+        waves=waves,
         instances=planned,
         settled=tuple(outcome for outcome in outcomes.values() if outcome is not None),
+        covered={one: held.loses_data is not False for one, held in classes.items()},
         max_failures=failure_budget(request.rollout.max_failures, len(targets)),
         pause_s=float(request.rollout.pause_s),
         watch_timeout_s=watch_timeout_s,
-        refusal=_refusal(request, policy, settings, now, planned, digest, len(ids)),
+        refusal=_together(hindering),
+        notes=tuple(told),
     )
 
 
-def _refusal(
-    request: Request, policy: Policy, settings: Settings, now: datetime, planned: Mapping[str, PlannedInstance], digest: str, matched: int
-) -> Refusal | None:
-    """Why the whole plan is refused, the first reason; None if it may run."""
-    action = policy.action
-    verdict = guards.checked("allowed_action", guards.allowed_action, action, settings.allowed_actions)
-    if not verdict.allowed:
-        return Refusal(verdict.guard, verdict.reason, f"If {action} is meant to be possible here, add it to UPKEEP_ALLOWED_ACTIONS.")
-    if not matched and not request.allow_empty:
-        return Refusal("empty", "the selection matches no instance, and allow_empty is false", "Check the conditions of the selection.")
-    verdict = guards.checked("max_instances", guards.blast_radius_count, len(planned), settings.max_instances)
-    if not verdict.allowed:
-        return Refusal(verdict.guard, verdict.reason, "Narrow the selection, or raise UPKEEP_MAX_INSTANCES.")
-    if request.dry_run:
-        return None  # what follows depends on the hour or asks for the digest, and a dry run is how the digest is got
-    if policy.window is not None:
-        verdict = guards.checked("window", guards.window, policy.window, now)
-        if not verdict.allowed:
-            return Refusal(verdict.guard, verdict.reason, "Send it inside the window.")
-    losing = sorted(one.instance_id for one in planned.values() if one.loses_data is True and not one.disposable)
-    verdict = guards.checked("approval", guards.approval, request.approve, digest, losing, action)
-    if not verdict.allowed:
-        return Refusal(verdict.guard, verdict.reason, "Make a dry run, look at what would be lost, and send the event that it prints.")
-    return None
+def _cost(waves: Sequence[Sequence[str]], batch_size: int, pause_s: float, timeout_s: float | None) -> str:
+    """How many calls the plan takes, and how long at most."""
+    calls = sum(-(-len(wave) // batch_size) for wave in waves)
+    if timeout_s is None:
+        return f"it takes {calls} status calls, and its effect is not watched"
+    longest = len(waves) * timeout_s + (len(waves) - 1) * pause_s
+    polls = "one reading of the wave per poll"
+    return (
+        f"it takes {calls} status calls in {len(waves)} waves, {polls}, and {longest:g} s at most if every wave needs its whole watch time"
+    )
+
+
+def _together(refusals: Sequence[Refusal]) -> Refusal | None:
+    """All reasons at once, under the name of the first guard."""
+    if not refusals:
+        return None
+    reasons = [one.reason if len(refusals) == 1 else f"{one.guard}: {one.reason}" for one in refusals]
+    return Refusal(refusals[0].guard, "; ".join(reasons), " ".join(dict.fromkeys(one.next for one in refusals)))
+
+
+def _class_of(policy: Policy, instance: Instance, classified: Classified) -> PlannedInstance:
+    """The instance with its data-loss class. What nobody has read counts as loses."""
+    is_disposable = losses.disposable(instance.tags, policy.disposable_tags)
+    if policy.action in (Action.FLUSH, Action.START):
+        known = losses.loses_data(policy.action, cache_mode=None, replica_count=None, appendonly=None, spec_code=instance.spec_code)
+    elif is_disposable:
+        known = (None, "disposable by its tag, so it was not asked whether its data would be lost")
+    else:
+        known = classified.get(instance.instance_id, (None, "whether its data would be lost was not read"))
+    return PlannedInstance(instance.instance_id, instance.name, *known, disposable=is_disposable)
 
 
 def make_waves(targets: Sequence[Instance], request: Request) -> tuple[tuple[str, ...], ...]:
@@ -231,27 +193,3 @@ def make_digest(action: Action, region: str, project_id: str, loses_data: Mappin
     }
     text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"v1:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
-
-
-def _loses(action: Action, classified: Classified, covered: Iterable[str]) -> dict[str, tuple[bool | None, str]]:
-    if action is Action.FLUSH:
-        return dict.fromkeys(covered, (True, "flush clears all data"))
-    if action is Action.START:
-        return dict.fromkeys(covered, (False, ""))
-    return {one: classified.get(one, (None, "")) for one in covered}
-
-
-def _there(instance: Instance | None) -> Instance:
-    if instance is None:
-        raise LookupError("the instance is gone")  # `found` stands first, so nobody gets here
-    return instance
-
-
-def _first(checks: Iterable[Callable[[], Verdict]]) -> Verdict:
-    """The first refusal; an allowing verdict if there is none. Lazy, so that no guard runs on what one before refused."""
-    verdict = Verdict(True, "")
-    for check in checks:
-        verdict = check()
-        if not verdict.allowed:
-            return verdict
-    return verdict

@@ -29,7 +29,18 @@ class Clock(Protocol):
 class Log(Protocol):
     """One structured line: `event` is `noun.past_verb`, the rest are its fields."""
 
-    def __call__(self, event: str, *, level: str = "info", **fields: object) -> None: ...
+    def __call__(self, event: str, *, level: str = "info", **fields: object) -> None:
+        """Write one line."""
+        ...
+
+
+def with_fields(log: Log, **fixed: object) -> Log:
+    """The same log with these fields on every line."""
+
+    def write(event: str, *, level: str = "info", **fields: object) -> None:
+        log(event, level=level, **{**fixed, **fields})
+
+    return write
 
 
 class Dcs(Protocol):
@@ -47,6 +58,10 @@ class Dcs(Protocol):
         """These instances with the fields of `show_instance`, in parallel, whatever their number. What is gone is absent."""
         ...
 
+    def losses(self, action: Action, instances: Sequence[Instance]) -> Mapping[str, tuple[bool | None, str]]:
+        """Instance ID -> whether the action loses its data (None: nobody can tell), and why. Two reads each at most, 16 at a time."""
+        ...
+
     def send(self, action: Action, instance_ids: Sequence[str]) -> Answer:
         """One status PUT, sent once. At most 50 IDs. Thread-safe."""
         ...
@@ -57,6 +72,26 @@ class Dcs(Protocol):
 
     def calls(self) -> Mapping[str, int]:
         """Operation -> number of HTTP requests so far."""
+        ...
+
+
+class Backups(Protocol):
+    """Backups of DCS instances."""
+
+    def begin(self, instance_id: str, remark: str) -> str:
+        """Begin a backup, or find the one that this remark began, and return its id. Raises `CloudError`."""
+        ...
+
+    def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:
+        """Instance ID -> status of the backup of that id. Raises `CloudError`."""
+        ...
+
+
+class Alarms(Protocol):
+    """Cloud Eye."""
+
+    def firing(self, instance_ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Instance ID -> alarm id -> name, of the alarms that are firing now. Raises `CloudError` where that cannot be told."""
         ...
 
 
@@ -155,4 +190,6 @@ class Ports:
     topics: Callable[[], Sequence[Topic]]
     random: Callable[[], float]
     journal: Journal | None = None
+    backups: Backups | None = None
+    alarms: Alarms | None = None
     call_self: Callable[[Mapping[str, object]], None] | None = None

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dcs_upkeep import messages
 from dcs_upkeep.errors import FencedError, UpkeepError
-from dcs_upkeep.ports import Ports
+from dcs_upkeep.ports import Message, Ports, Topic
 from dcs_upkeep.record import Recorder
 from dcs_upkeep.report import Report
 
 
-def publish(ports: Ports, report: Report, recorder: Recorder | None = None) -> None:
+def publish(ports: Ports, report: Report, recorder: Recorder | None = None, *, only_failed: bool = False) -> None:
     """Send the report to every topic that the journal does not show to have it.
 
     Each failure is logged, counted under `calls` and noted in the report that is returned. Where an earlier invocation
-    may have published without writing it down, the message says so.
+    may have published without writing it down, the message says so. `only_failed`: to those topics alone.
     """
-    try:
-        topics = ports.topics()
-    except UpkeepError as err:
-        _failed(ports, report, "the topics", err)
-        return
     known = recorder.state.topics if recorder is not None else {}
-    for topic in topics:
-        if known.get(topic.name) == "published":
+    for topic in _topics(ports, report):
+        if known.get(topic.name) == "published" or (only_failed and topic.name not in known):
             continue
+        shown: Report = {**report, "possibly_repeated": True} if topic.name in known else report
         try:
-            shown = {**report, "possibly_repeated": True} if topic.name in known else report
             if recorder is not None:
                 recorder.publishing(topic.name)
-            message_id = topic.publish(messages.compose(shown))
+            for message in messages.compose(shown):
+                message_id = topic.publish(message)
+                ports.log("topic.published", topic=topic.name, message_id=message_id, subject=message.subject)
             if recorder is not None:
                 recorder.published(topic.name)
-            ports.log("topic.published", topic=topic.name, message_id=message_id)
         except FencedError:
             raise
         except Exception as err:  # whatever a topic does, the others still get the report
             _failed(ports, report, topic.name, err)
+
+
+def tell(ports: Ports, message: Message) -> None:
+    """A short word on the way, to every topic. A failure is logged, no more: the report comes later."""
+    for topic in _topics(ports, None):
+        try:
+            topic.publish(message)
+        except Exception as err:  # whatever a topic does, the run goes on
+            ports.log("topic.failed", level="warning", topic=topic.name, reason=said(err))
+
+
+def _topics(ports: Ports, report: Report | None) -> Sequence[Topic]:
+    try:
+        return ports.topics()
+    except Exception as err:  # an SDK that cannot be imported must not change the run either
+        if report is not None:
+            _failed(ports, report, "the topics", err)
+        return ()
 
 
 def _failed(ports: Ports, report: Report, where: str, err: Exception) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from dcs_upkeep.errors import FencedError, JournalError, SeqTakenError
-from dcs_upkeep.journal import (
+from dcs_upkeep.entries import (
     Baseline,
     Entry,
     Guarded,
@@ -22,7 +21,6 @@ from dcs_upkeep.journal import (
     Released,
     Renewed,
     Reported,
-    RunState,
     Seen,
     Sending,
     Sent,
@@ -30,9 +28,9 @@ from dcs_upkeep.journal import (
     TakenOver,
     Watched,
     Yielded,
-    outcome_to_json,
-    plan_to_json,
 )
+from dcs_upkeep.errors import FencedError, JournalError, SeqTakenError
+from dcs_upkeep.journal import RunState, outcome_to_json, plan_to_json
 from dcs_upkeep.model import Answer, Outcome, OutcomeKind, Plan
 from dcs_upkeep.ports import Clock, Journal, Log
 
@@ -49,7 +47,9 @@ def run_stream(run_id: str) -> str:
 class Store:
     """A run's place in the journal: where the next entry goes, in whose name, and until when the lease holds."""
 
-    def __init__(self, journal: Journal, run_id: str, clock: Clock, *, lease_s: float, next_seq: int, owner: str | None = None) -> None:
+    def __init__(
+        self, journal: Journal, run_id: str, clock: Clock, *, lease_s: Callable[[], float], next_seq: int, owner: str | None = None
+    ) -> None:
         self.journal = journal
         self.owner = owner or uuid.uuid4().hex
         self._stream = run_stream(run_id)
@@ -61,14 +61,14 @@ class Store:
     def write(self, entry: Entry) -> Entry:
         """Write one entry and renew the lease. Returns it as written. Raises FencedError, or JournalError where nobody knows."""
         # The lease counts from before the write: however long that takes, ours ends no later than the others believe.
-        began = self._clock.monotonic()
-        stamped = cast("Entry", {**entry, "owner": self.owner, "lease_until": entry["at"] + self._lease_s})
+        began, lease_s = self._clock.monotonic(), self._lease_s()
+        stamped = cast("Entry", {**entry, "owner": self.owner, "lease_until": entry["at"] + lease_s})
         try:
             self.journal.append(self._stream, self._next_seq, stamped)
         except SeqTakenError as err:
             raise FencedError(f"{self._stream}: another invocation works on this run now. This one stops here.") from err
         self._next_seq += 1
-        self._lease_ends = began + self._lease_s
+        self._lease_ends = began + lease_s
         return stamped
 
     def lease_left_s(self) -> float:
@@ -77,7 +77,7 @@ class Store:
 
     def renew_in_s(self) -> float:
         """Seconds until the lease wants renewing: half of it is kept in hand."""
-        return self.lease_left_s() - self._lease_s / 2
+        return self.lease_left_s() - self._lease_s() / 2
 
 
 class Recorder:
@@ -199,9 +199,12 @@ class Recorder:
         if self.state.stop is None:
             self.append(Stopped(kind="stopped", at=self.now(), why=why, rest=rest.value, guard=guard, reason=reason))
 
-    def yielded(self) -> None:
-        """The next invocation may go on at once."""
-        self.append(Yielded(kind="yielded", at=self.now(), token=uuid.uuid4().hex))
+    def yielded(self, calls: Mapping[str, int], not_before: float | None = None) -> None:
+        """The next invocation may go on at once, or from then on. `calls`: those of this invocation."""
+        entry = Yielded(kind="yielded", at=self.now(), token=uuid.uuid4().hex, calls=dict(calls))
+        if not_before is not None:
+            entry["not_before"] = not_before
+        self.append(entry)
 
     def publishing(self, topic: str) -> None:
         """A publication is about to happen."""
@@ -211,9 +214,22 @@ class Recorder:
         """It happened."""
         self.append(Published(kind="published", at=self.now(), topic=topic))
 
-    def reported(self, status: str, next_step: str, calls: Mapping[str, int], notes: Sequence[str]) -> None:
+    def reported(
+        self, status: str, next_step: str, calls: Mapping[str, int], notes: Sequence[str], ended_at: str, elapsed_s: float
+    ) -> None:
         """The run is over."""
-        self.append(Reported(kind="reported", at=self.now(), status=status, next=next_step, calls=dict(calls), notes=list(notes)))
+        self.append(
+            Reported(
+                kind="reported",
+                at=self.now(),
+                status=status,
+                next=next_step,
+                calls=dict(calls),
+                notes=list(notes),
+                ended_at=ended_at,
+                elapsed_s=elapsed_s,
+            )
+        )
 
     def released(self, reason: str) -> None:
         """The run is over and nothing was ever sent: the same key may be claimed again."""

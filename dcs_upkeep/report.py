@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import NotRequired  # pydantic makes the schema of this one on Python 3.11 too
+
+from typing_extensions import TypedDict
 
 from dcs_upkeep import __version__
 from dcs_upkeep.model import Action, Outcome, OutcomeKind, Plan, RunStatus, Trigger
 
 REPORT_VERSION = 1
+REPORT_MARK = "DCS Upkeep report"  # every message begins so: a function subscribed to its own topic must know its own words
 SENT = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED, OutcomeKind.FAILED, OutcomeKind.UNKNOWN})
 FINE = frozenset({OutcomeKind.COMPLETED, OutcomeKind.ACCEPTED, OutcomeKind.SKIPPED, OutcomeKind.PLANNED})
 
@@ -82,6 +85,7 @@ class Report(TypedDict):
     ended_at: str
     elapsed_s: float
     next: str
+    possibly_repeated: NotRequired[bool]
 
 
 class Frame(TypedDict):

@@ -91,7 +91,7 @@ def verdicts(action: Action, ids: Sequence[str], answer: Answer) -> dict[str, st
 
 def throttle_wait_s(times: int, random: float) -> float:
     """Full jitter, growing: a random share of 2 s, 4 s, 8 s... up to 60 s; never under half a second."""
-    return max(0.5, random * min(THROTTLE_MOST_S, THROTTLE_FIRST_S * 2 ** min(times - 1, 10)))
+    return max(0.5, random * min(THROTTLE_MOST_S, THROTTLE_FIRST_S * 2.0 ** min(times - 1, 10)))
 
 
 def busy_wait_s(times: int, poll_s: float) -> float:

@@ -78,7 +78,9 @@ class Watcher:
             elapsed_s=elapsed_s,
         )
 
-    def verdict(self, one: Progress, instance: Instance | None, held_s: float, now: float) -> tuple[OutcomeKind, str, Evidence | None] | None:
+    def verdict(
+        self, one: Progress, instance: Instance | None, held_s: float, now: float
+    ) -> tuple[OutcomeKind, str, Evidence | None] | None:
         """What an accepted instance has come to; None while it is to be watched on.
 
         `held_s`: how long it has shown the end state at every reading since it was sent.

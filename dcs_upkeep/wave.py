@@ -6,19 +6,18 @@ so that a busy instance can wait for its turn while the effect on the healthy on
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from dcs_upkeep.errors import CloudError
-from dcs_upkeep.journal import Progress, Stage
-from dcs_upkeep.model import TRANSIENT_STATES, Action, Answer, AnswerKind, Evidence, Instance, Outcome, OutcomeKind, Plan
+from dcs_upkeep.journal import Stage
+from dcs_upkeep.model import TRANSIENT_STATES, Action, Answer, AnswerKind, OutcomeKind, Plan
+from dcs_upkeep.polling import Poller
 from dcs_upkeep.ports import Ports
 from dcs_upkeep.record import Recorder
 from dcs_upkeep.sending import LOOK_AFTER_S, MAX_REFUSED_CONNECTIONS, Batch, Pace, busy_wait_s, halves, split, throttle_wait_s, verdicts
 from dcs_upkeep.watching import Watcher
-
-FIRST_POLL_S = 3.0  # soon after the first answer, so that a short restart's busy state is not missed
 
 
 class Wave:
@@ -51,37 +50,26 @@ class Wave:
         self._left_s = left_s
         self._queue: deque[Batch] = deque()
         self._in_flight: dict[Future[Answer], tuple[int, Batch]] = {}
-        self._poll_due: float | None = None
-        self._end_since: dict[str, float] = {}
+        self._poller = Poller(number, plan, recorder, ports, watcher, poll_s)
         self._send_deadline = ports.clock.monotonic() + watcher.timeout_s
 
     def run(self) -> None:
         """Go on until every instance of the wave has its outcome, or time is up, or sending was stopped and nothing is left to watch."""
-        pending = [one.instance_id for one in self._stage(Stage.PENDING)]
+        pending = [one.instance_id for one in self._poller.stage(Stage.PENDING)]
         self._queue.extend(Batch(ids) for ids in split(pending, self._pace.batch_size))
-        if self._watched():  # taken over from an earlier invocation
-            self._poll_due = self._ports.clock.monotonic()
+        if self._poller.watched():  # taken over from an earlier invocation
+            self._poller.now()
         with ThreadPoolExecutor(max_workers=max(1, self._pace.parallel), thread_name_prefix="send") as pool:
             while True:
                 self._recorder.renew_if_due()
                 self._launch(pool)
-                self._poll_if_due()
+                self._poller.poll_if_due(sum(len(batch.ids) for batch in self._queue))
                 if not self._in_flight and (not self._work_left() or self._left_s() <= 0):
                     return
                 self._wait()
 
-    def _stage(self, *stages: Stage) -> list[Progress]:
-        return self._recorder.state.at_stage(*stages, wave=self._number)
-
-    def _watched(self) -> list[Progress]:
-        """What still needs reading: everything without its outcome; accepted ones only where the plan watches."""
-        stages = [Stage.DOUBT, Stage.API_FAILED]
-        if self._plan.watch_timeout_s is not None:
-            stages.append(Stage.ACCEPTED)
-        return self._stage(*stages)
-
     def _work_left(self) -> bool:
-        return bool(self._queue) or bool(self._watched())
+        return bool(self._queue) or bool(self._poller.watched())
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -140,12 +128,11 @@ class Wave:
                 request_id=answer.request_id,
             )
             self._after(batch, answer)
-            if self._poll_due is None:
-                self._poll_due = self._ports.clock.monotonic() + min(FIRST_POLL_S, self._poll_s)
+            self._poller.answered()
 
     def _after(self, batch: Batch, answer: Answer) -> None:
         """Decide what follows for the IDs that were proven not executed."""
-        again = tuple(one.instance_id for one in self._progress(batch.ids) if one.stage is Stage.PENDING)
+        again = tuple(one.instance_id for one in self._poller.progress(batch.ids) if one.stage is Stage.PENDING)
         if not again:
             return
         now = self._ports.clock.monotonic()
@@ -153,7 +140,7 @@ class Wave:
             self._pace.shrink()
         match answer.kind:
             case AnswerKind.TOO_MANY | AnswerKind.ONE_BAD_ID if self._plan.action is Action.FLUSH:
-                self._fail(again, f"{answer.what}; it was not executed, and a flush is not tried again after a refusal")
+                self._poller.fail(again, f"{answer.what}; it was not executed, and a flush is not tried again after a refusal")
             case AnswerKind.THROTTLED:
                 self._pace.slow_down()
                 due = now + throttle_wait_s(batch.throttled + 1, self._ports.random())
@@ -170,14 +157,14 @@ class Wave:
             case AnswerKind.BAD_REQUEST:
                 self._recorder.stop("request", OutcomeKind.REFUSED, f"the API refuses the request itself: {answer.what}", guard="request")
             case AnswerKind.DENIED:
-                self._fail(again, f"{answer.what}; it was not executed")
+                self._poller.fail(again, f"{answer.what}; it was not executed")
                 self._recorder.stop("denied", OutcomeKind.NOT_ATTEMPTED, answer.what)
             case _:
-                self._fail(again, f"{answer.what}; it was not executed")
+                self._poller.fail(again, f"{answer.what}; it was not executed")
 
     def _retry(self, batch: Batch, answer: Answer) -> None:
         if batch.due > self._send_deadline:
-            self._fail(batch.ids, f"{answer.what}; it was not executed, and the time for retrying is over")
+            self._poller.fail(batch.ids, f"{answer.what}; it was not executed, and the time for retrying is over")
         else:
             self._queue.append(batch)
 
@@ -196,19 +183,19 @@ class Wave:
         evidence: dict[str, str] = {}
         fit: list[str] = []
         aside = 0
-        for one in self._progress(batch.ids):
+        for one in self._poller.progress(batch.ids):
             instance = shown.get(one.instance_id)
             if reason := self._watcher.evidence(one, instance):
                 evidence[one.instance_id] = reason
             elif instance is None:
-                self._fail((one.instance_id,), f"{refused.what}; it is no longer listed")
+                self._poller.fail((one.instance_id,), f"{refused.what}; it is no longer listed")
             elif instance.status in self._watcher.rule.allowed_from:
                 fit.append(one.instance_id)
                 continue
             elif instance.status in TRANSIENT_STATES:
                 self._wait_for((one.instance_id,), batch, refused, f"it is {instance.status}")
             else:
-                self._fail((one.instance_id,), f"{refused.what}; it is {instance.status}")
+                self._poller.fail((one.instance_id,), f"{refused.what}; it is {instance.status}")
             aside += one.instance_id not in evidence
         self._recorder.seen([one for one in evidence if shown[one].status == self._watcher.rule.busy], evidence)
         self._queue_fit(tuple(fit), batch, refused, culprit_found=aside > 0, now=now)
@@ -224,101 +211,15 @@ class Wave:
         elif refused.busy:
             self._wait_for(fit, batch, refused, "it is still busy")
         else:
-            self._fail(fit, f"{refused.what}; it was not executed")
+            self._poller.fail(fit, f"{refused.what}; it was not executed")
 
     def _wait_for(self, ids: tuple[str, ...], batch: Batch, refused: Answer, why: str) -> None:
         """Let only these wait for their turn, and read them again before it."""
         due = self._ports.clock.monotonic() + busy_wait_s(batch.busy_waits, self._poll_s)
         if due > self._send_deadline:
-            self._fail(ids, f"{refused.what}; it was not executed: {why}, and the time for waiting is over")
+            self._poller.fail(ids, f"{refused.what}; it was not executed: {why}, and the time for waiting is over")
             return
         self._queue.append(Batch(ids, due, busy_waits=batch.busy_waits + 1, refused=refused, waited=True))
-
-    def _fail(self, ids: Iterable[str], reason: str) -> None:
-        self._finish([(one, OutcomeKind.FAILED, reason, None) for one in self._progress(ids)])
-
-    def _progress(self, ids: Iterable[str]) -> list[Progress]:
-        return [self._recorder.state.progress[instance_id] for instance_id in ids]
-
-    # --- watching ------------------------------------------------------------------------------------------------
-
-    def _poll_if_due(self) -> None:
-        watched = self._watched()
-        now = self._ports.clock.monotonic()
-        if not watched or self._poll_due is None or now < self._poll_due:
-            return
-        self._poll_due = now + self._poll_s
-        doubtful = [one.instance_id for one in watched if one.stage is Stage.DOUBT]
-        others = [one.instance_id for one in watched if one.stage is not Stage.DOUBT]
-        try:
-            shown = {**(self._ports.dcs.read(others) if others else {}), **(self._ports.dcs.show(doubtful) if doubtful else {})}
-        except CloudError as err:
-            self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
-            self._give_up_unread(watched, str(err))
-            return
-        self._take_in(watched, shown)
-        self._ports.log(
-            "wave.polled",
-            wave=self._number,
-            states=dict(Counter(shown[one.instance_id].status if one.instance_id in shown else "GONE" for one in watched)),
-            completed=sum(1 for one in self._stage(Stage.DONE)),
-            waiting=len(self._watched()) + sum(len(batch.ids) for batch in self._queue),
-        )
-
-    def _take_in(self, watched: Sequence[Progress], shown: Mapping[str, Instance]) -> None:
-        """Note what one reading of the wave shows, and give their outcome to those that it settles."""
-        now = self._recorder.now()
-        watcher = self._watcher
-        evidence = {
-            one.instance_id: reason
-            for one in watched
-            if one.stage is Stage.DOUBT and (reason := watcher.evidence(one, shown.get(one.instance_id)))
-        }
-        busy = [
-            one.instance_id
-            for one in watched
-            if one.stage is not Stage.API_FAILED
-            and not one.seen_busy
-            and one.instance_id in shown
-            and shown[one.instance_id].status == watcher.rule.busy
-        ]
-        self._recorder.seen(busy, evidence)
-        settled: list[Settled] = []
-        for one in watched:
-            instance = shown.get(one.instance_id)
-            status = instance.status if instance else "no longer listed"
-            if one.stage is Stage.API_FAILED:
-                settled.append((one, OutcomeKind.FAILED, f"the API said failed, without a reason; it is {status} now", None))
-            elif one.stage is Stage.DOUBT:
-                if watcher.doubt_over(one, now):
-                    reason = f"{one.note}; no evidence within {watcher.settle_s:g} s that it was acted on; it is {status} now"
-                    settled.append((one, OutcomeKind.UNKNOWN, reason, None))
-            elif self._plan.watch_timeout_s is not None:
-                held_s = now - self._end_since.setdefault(one.instance_id, now) if status == watcher.rule.end else 0.0
-                if status != watcher.rule.end:
-                    self._end_since.pop(one.instance_id, None)
-                if verdict := watcher.verdict(one, instance, held_s, now):
-                    settled.append((one, *verdict))
-        self._finish(settled)
-
-    def _give_up_unread(self, watched: Sequence[Progress], why: str) -> None:
-        """Where reading fails until the time is over, say what is known, and let no further wave begin on that."""
-        now = self._recorder.now()
-        overdue = [one for one in watched if self._watcher.overdue(one, now)]
-        kinds = {Stage.DOUBT: OutcomeKind.UNKNOWN, Stage.API_FAILED: OutcomeKind.FAILED, Stage.ACCEPTED: OutcomeKind.ACCEPTED}
-        self._finish([(one, kinds[one.stage], f"{one.note}; its state could not be read: {why}", None) for one in overdue])
-        if overdue:
-            self._recorder.stop("unreadable", OutcomeKind.NOT_ATTEMPTED, f"the effect of wave {self._number} could not be read")
-
-    def _finish(self, settled: Sequence[Settled]) -> None:
-        now = self._recorder.now()
-        outcomes = [
-            self._watcher.finish(one, self._plan.instances[one.instance_id], kind, reason, now, evidence)
-            for one, kind, reason, evidence in settled
-        ]
-        self._recorder.watched(outcomes)
-        for outcome in outcomes:
-            log_outcome(self._ports, outcome)
 
     # --- waiting -------------------------------------------------------------------------------------------------
 
@@ -328,28 +229,10 @@ class Wave:
         moments: list[float] = []
         if self._queue and len(self._in_flight) < self._pace.parallel:
             moments.append(max(min(batch.due for batch in self._queue), self._pace.next_at))
-        if self._poll_due is not None and self._watched():
-            moments.append(self._poll_due)
+        if self._poller.due is not None and self._poller.watched():
+            moments.append(self._poller.due)
         if self._in_flight:
             done, _ = wait(self._in_flight, max(0.0, min(moments) - now) if moments else None, FIRST_COMPLETED)
             self._collect(done)
         elif moments and min(moments) > now:
             self._recorder.sleep(min(min(moments) - now, max(0.0, self._left_s())))
-
-
-Settled = tuple[Progress, OutcomeKind, str, Evidence | None]
-
-
-def log_outcome(ports: Ports, outcome: Outcome) -> None:
-    """One line per instance that has come to its outcome."""
-    ports.log(
-        "instance.verified",
-        level="info" if outcome.outcome in (OutcomeKind.COMPLETED, OutcomeKind.ACCEPTED, OutcomeKind.SKIPPED) else "warning",
-        wave=outcome.wave,
-        instance_id=outcome.instance_id,
-        name=outcome.name,
-        outcome=outcome.outcome.value,
-        reason=outcome.reason,
-        guard=outcome.guard,
-        error_code=outcome.error_code,
-    )
