@@ -61,7 +61,13 @@ class FakeHost:
     """A host with settings from a mapping and as much time as told."""
 
     def __init__(
-        self, settings: Mapping[str, str], credentials: Credentials, clock: FakeClock, *, time_left_s: float = float("inf"), kind: str = "local"
+        self,
+        settings: Mapping[str, str],
+        credentials: Credentials,
+        clock: FakeClock,
+        *,
+        time_left_s: float = float("inf"),
+        kind: str = "local",
     ) -> None:
         self._settings = settings
         self._credentials = credentials

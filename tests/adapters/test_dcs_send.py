@@ -110,14 +110,18 @@ def test_a_busy_code_says_that_waiting_may_help(emulate: Emulate, connect: Conne
     assert not dcs.send(Action.RESTART, ids_of(emu)).busy
 
 
-@pytest.mark.parametrize(("fault", "results"), [
-    (Fault("put", "half_success"), ["success", "failed", "success"]),
-    (Fault("put", "missing_ids"), ["success", None, "success"]),
-    (Fault("put", "extra_ids"), ["success", "success", "success"]),
-    (Fault("put", "wrong_id"), [None, None, None]),
-    (Fault("put", "odd_result"), [None, None, None]),
-    (Fault("put", "nameless_rows"), [None, None, None]),
-], ids=lambda value: getattr(value, "kind", ""))  # fmt: skip
+@pytest.mark.parametrize(
+    ("fault", "results"),
+    [
+        (Fault("put", "half_success"), ["success", "failed", "success"]),
+        (Fault("put", "missing_ids"), ["success", None, "success"]),
+        (Fault("put", "extra_ids"), ["success", "success", "success"]),
+        (Fault("put", "wrong_id"), [None, None, None]),
+        (Fault("put", "odd_result"), [None, None, None]),
+        (Fault("put", "nameless_rows"), [None, None, None]),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
 def test_each_instance_is_judged_by_its_own_row(emulate: Emulate, connect: Connect, fault: Fault, results: list[str | None]) -> None:
     """An instance without a clear row is left out, so that evidence decides; a stranger's row decides nothing."""
     emu = emulate(faults=[fault])
@@ -136,21 +140,29 @@ class Raw:
         self.status_code, self.raw_content, self.request_id = status_code, content, "r"
 
 
-@pytest.mark.parametrize(("content", "results"), [
-    (b'{"results": [{"instance": "A-1", "result": "success"}]}', {"a-1": "success"}),
-    (b'{"results": [{"instance": "a-1", "result": "success"}, {"instance": "a-1", "result": "failed"}]}', {}),
-    (b'{"results": [{"instance": "a-1", "result": "success"}, {"instance": "a-1", "result": "success"}]}', {"a-1": "success"}),
-    (b'{"results": [null, 7, {"instance": 7}, {"instance": "a-1", "result": {"x": 1}}]}', {}),
-    (b'{"results": [{"instance": "a-1", "result": null}]}', {}),
-    (b'{"results": []}', {}),
-], ids=["upper case", "two words", "said twice", "odd rows", "null", "no rows"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "results"),
+    [
+        (b'{"results": [{"instance": "A-1", "result": "success"}]}', {"a-1": "success"}),
+        (b'{"results": [{"instance": "a-1", "result": "success"}, {"instance": "a-1", "result": "failed"}]}', {}),
+        (b'{"results": [{"instance": "a-1", "result": "success"}, {"instance": "a-1", "result": "success"}]}', {"a-1": "success"}),
+        (b'{"results": [null, 7, {"instance": 7}, {"instance": "a-1", "result": {"x": 1}}]}', {}),
+        (b'{"results": [{"instance": "a-1", "result": null}]}', {}),
+        (b'{"results": []}', {}),
+    ],
+    ids=["upper case", "two words", "said twice", "odd rows", "null", "no rows"],
+)
 def test_rows_are_matched_without_regard_to_case_and_contradictions_say_nothing(content: bytes, results: dict[str, str]) -> None:
     """A contradiction taken as success would be a completion that nobody saw."""
     answer = answers.from_response(Raw(content), ["a-1"], answers.cleaner(()))
     assert (answer.kind, answer.results) == (AnswerKind.RESULTS, results)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff\xfe", b'{"results": {}}', b"[" * 100_000], ids=["empty", "list", "null", "bytes", "object", "deep"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"null", b"\xff\xfe", b'{"results": {}}', b"[" * 100_000],
+    ids=["empty", "list", "null", "bytes", "object", "deep"],
+)
 def test_a_body_without_a_result_list_is_a_lost_answer(content: bytes) -> None:
     """It must not raise either: the request was sent, and a raise would end the run without its report."""
     assert answers.from_response(Raw(content), ["a-1"], answers.cleaner(())).kind is AnswerKind.LOST
@@ -262,10 +274,14 @@ def test_a_region_without_stop_and_start_is_told_from_a_bad_instance(emulate: Em
     assert connect(emu).send(Action.STOP, ids_of(emu)).kind is AnswerKind.BAD_REQUEST
 
 
-@pytest.mark.parametrize(("change", "kind"), [
-    ({"pair": Credentials("someone-else-001", "another-secret-002")}, AnswerKind.DENIED),
-    ({"project_id": "f" * 32}, AnswerKind.DENIED),
-], ids=["wrong key", "wrong project"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"pair": Credentials("someone-else-001", "another-secret-002")}, AnswerKind.DENIED),
+        ({"project_id": "f" * 32}, AnswerKind.DENIED),
+    ],
+    ids=["wrong key", "wrong project"],
+)
 def test_a_wrong_key_or_project_is_denied(emulate: Emulate, connect: Connect, change: dict[str, Any], kind: AnswerKind) -> None:
     """And nothing is executed."""
     emu = emulate()

@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from dcs_upkeep import __version__
-from dcs_upkeep.adapters.dcs import answers, reads
+from dcs_upkeep.adapters.dcs import answers, backups, classes, endpoints, lean, reads
 from dcs_upkeep.errors import CloudError, Problem, SettingsError
 from dcs_upkeep.model import Action, Answer, AnswerKind, Credentials, Instance
 from dcs_upkeep.ports import Clock
@@ -33,7 +32,15 @@ MAX_PAGES = 1000
 MISSING = "DCS.3022"
 
 _LIST, _SHOW, _CONFIGS, _PUT = "list_instances", "show_instance", "list_configurations", "restart_or_flush_instances"
-_PERMISSIONS = {_LIST: "dcs:instance:list", _SHOW: "dcs:instance:get", _CONFIGS: "dcs:instance:get"}
+# What the code asks of DCS, for the shipped policies and for messages. (DCS API, permissions and supported actions.)
+PERMISSIONS = {
+    _LIST: "dcs:instance:list",
+    _SHOW: "dcs:instance:get",
+    _CONFIGS: "dcs:instance:getConfiguration",
+    _PUT: answers.PERMISSION,
+    backups.COPY: "dcs:instance:backupData",
+    backups.LIST: "dcs:instance:getDataBackupLog",
+}
 
 
 class HuaweiDcs:
@@ -67,7 +74,7 @@ class HuaweiDcs:
         self._client: RawDcsClient | None = None
         self._wire: Wire | None = None
         self._pool: ThreadPoolExecutor | None = None
-        _check(region, project_id, endpoint)
+        endpoints.check(region, project_id, endpoint)
 
     # --- the write -----------------------------------------------------------------------------------------------
 
@@ -123,6 +130,8 @@ class HuaweiDcs:
         else:
             self._connect()
             with self._lock:
+                if self._pool is None:
+                    lean.share_memory()
                 pool = self._pool = self._pool or ThreadPoolExecutor(SHOWS, thread_name_prefix="show")
             futures = [pool.submit(self._show, one) for one in wanted]
             try:
@@ -139,6 +148,15 @@ class HuaweiDcs:
             lambda client, sdk: client.list_configurations(sdk.ListConfigurationsRequest(instance_id=instance_id)),
             reads.configurations_of,
         )
+
+    def losses(self, action: Action, instances: Sequence[Instance]) -> Mapping[str, tuple[bool | None, str]]:
+        """Instance ID -> whether the action loses its data, None where nobody can tell, and why. See `classes`."""
+        return classes.classify(action, instances, self._show, self.configurations)
+
+    @property
+    def backups(self) -> backups.HuaweiBackups:
+        """Backups, by the same client."""
+        return backups.HuaweiBackups(self)
 
     def calls(self) -> Mapping[str, int]:
         """SDK operation -> HTTP attempts so far."""
@@ -193,8 +211,16 @@ class HuaweiDcs:
         )
 
     def _ask(self, operation: str, call: Callable[[RawDcsClient, Any], Any], parse: Callable[[object], T]) -> T:
-        """One read, tried up to 4 times with growing waits in full jitter, never beyond the time left. Raises: CloudError."""
-        from dcs_upkeep.adapters.dcs import sdk, transport
+        from dcs_upkeep.adapters.dcs import sdk
+
+        return self.ask(operation, lambda client: call(client, sdk), parse)
+
+    def ask(self, operation: str, call: Callable[[RawDcsClient], Any], parse: Callable[[object], T], *, once: bool = False) -> T:
+        """One read, tried up to 4 times with growing waits in full jitter, never beyond the time left. Raises: CloudError.
+
+        `once`: it writes, so that only what was throttled is tried again.
+        """
+        from dcs_upkeep.adapters.dcs import transport
 
         client, wire = self._connect()
         fault: Exception | None = None
@@ -209,11 +235,11 @@ class HuaweiDcs:
             wire.begin(transport.fit(max(left_s, 0.05), CONNECT_S, READ_S))
             self._count(operation)
             try:
-                return self._parsed(call(client, sdk), parse)
+                return self._parsed(call(client), parse)
             except Exception as err:
                 fault = err
                 status = answers.status_of(err)
-                if status is not None and status < 500 and status != 429:
+                if (status is not None and status < 500 and status != 429) or (once and status != 429):
                     break
         raise self._cloud_error(operation, fault) from fault
 
@@ -236,7 +262,7 @@ class HuaweiDcs:
             case 401:
                 fix = "Check the key pair, its token, its project and this machine's clock."
             case 403:
-                fix = f"Grant {_PERMISSIONS[operation]} to the agency or user."
+                fix = f"Grant {PERMISSIONS[operation]} to the agency or user."
             case 429:
                 fix = "The account is throttled; try again later."
             case _ if status >= 500:
@@ -260,7 +286,7 @@ class HuaweiDcs:
                     raise SettingsError(
                         [Problem("UPKEEP_REGION", f"the SDK knows no region {self._region!r}", "Correct it, or set UPKEEP_ENDPOINT.")]
                     )
-                _check(self._region, self._project_id, endpoint)
+                endpoints.check(self._region, self._project_id, endpoint)
                 self._wire = sdk.Wire(self._clock)
                 self._client = sdk.connect(
                     self._credentials,
@@ -269,24 +295,6 @@ class HuaweiDcs:
                     self._wire,
                     connections=CONNECTIONS,
                     user_agent=f"dcs-upkeep/{__version__}",
-                    loopback=_is_loopback(endpoint),
+                    loopback=endpoints.is_loopback(endpoint),
                 )
             return self._client, self._wire
-
-
-def _check(region: str, project_id: str, endpoint: str) -> None:
-    problems = []
-    if not project_id:
-        # The SDK would ask IAM for it: one more call and permission, and an error where there are several.
-        problems.append(Problem("UPKEEP_PROJECT_ID", "no project is set, and neither host nor credentials know one", "Set it."))
-    if not region and not endpoint:
-        problems.append(Problem("UPKEEP_REGION", "no region is set", "Set it, such as cn-north-4, or set UPKEEP_ENDPOINT."))
-    if endpoint and urlsplit(endpoint).scheme != "https" and not _is_loopback(endpoint):
-        problems.append(Problem("UPKEEP_ENDPOINT", "only this machine may be called without TLS", "Write https:// before it."))
-    if problems:
-        raise SettingsError(problems)
-
-
-def _is_loopback(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())

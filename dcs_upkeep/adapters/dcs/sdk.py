@@ -6,17 +6,11 @@ import logging
 from typing import Any
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.client import ClientBuilder
+from huaweicloudsdkcore.client import Client, ClientBuilder
 from huaweicloudsdkcore.http.http_config import HttpConfig
 from huaweicloudsdkcore.sdk_response import SdkResponse
-from huaweicloudsdkdcs.v2.dcs_client import DcsClient
-from huaweicloudsdkdcs.v2.model.change_instance_status_body import ChangeInstanceStatusBody
-from huaweicloudsdkdcs.v2.model.list_configurations_request import ListConfigurationsRequest
-from huaweicloudsdkdcs.v2.model.list_instances_request import ListInstancesRequest
-from huaweicloudsdkdcs.v2.model.restart_or_flush_instances_request import RestartOrFlushInstancesRequest
-from huaweicloudsdkdcs.v2.model.show_instance_request import ShowInstanceRequest
 
-from dcs_upkeep.adapters.dcs import transport
+from dcs_upkeep.adapters.dcs import lean, transport
 from dcs_upkeep.adapters.dcs.transport import Wire
 from dcs_upkeep.model import Credentials
 
@@ -32,6 +26,24 @@ __all__ = [
 ]
 
 
+_sdk = lean.load(
+    (
+        "dcs_client",
+        "model.change_instance_status_body",
+        "model.list_configurations_request",
+        "model.list_instances_request",
+        "model.restart_or_flush_instances_request",
+        "model.show_instance_request",
+    )
+)
+DcsClient: Any = _sdk["dcs_client"].DcsClient
+ChangeInstanceStatusBody: Any = _sdk["model.change_instance_status_body"].ChangeInstanceStatusBody
+ListConfigurationsRequest: Any = _sdk["model.list_configurations_request"].ListConfigurationsRequest
+ListInstancesRequest: Any = _sdk["model.list_instances_request"].ListInstancesRequest
+RestartOrFlushInstancesRequest: Any = _sdk["model.restart_or_flush_instances_request"].RestartOrFlushInstancesRequest
+ShowInstanceRequest: Any = _sdk["model.show_instance_request"].ShowInstanceRequest
+
+
 class Raw(SdkResponse):  # type: ignore[misc]  # the SDK has no types
     """An answer as it came: `status_code`, `raw_content` (bytes), and the gateway's `request_id`."""
 
@@ -41,7 +53,11 @@ class Raw(SdkResponse):  # type: ignore[misc]  # the SDK has no types
 class RawDcsClient(DcsClient):  # type: ignore[misc]  # the SDK has no types
     """Leaves answers unread. The SDK's models make one field of an odd type an error for a whole page of instances."""
 
-    def deserialize(self, response: Any, response_type: object, progress_callback: object) -> Raw:
+    def __init__(self) -> None:
+        # Not DcsClient's own, which imports all models in order to read answers with them.
+        Client.__init__(self)
+
+    def deserialize(self, response: Any, _response_type: object, _progress_callback: object) -> Raw:
         """Called by the SDK with each answer below 400."""
         raw = Raw()
         raw.request_id = response.headers.get("X-Request-Id")
@@ -64,10 +80,10 @@ class FittedConfig(HttpConfig):  # type: ignore[misc]  # the SDK has no types
 
 def region_endpoint(region: str) -> str | None:
     """The DCS endpoint of a region, or None where the SDK does not know it."""
-    from huaweicloudsdkdcs.v2.region.dcs_region import DcsRegion
+    regions: Any = lean.load(("region.dcs_region",))["region.dcs_region"].DcsRegion
 
     try:
-        return str(DcsRegion.value_of(region).endpoints[0])
+        return str(regions.value_of(region).endpoints[0])
     except KeyError:
         return None
 

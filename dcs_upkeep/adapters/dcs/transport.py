@@ -130,7 +130,7 @@ class _Adapter(HTTPAdapter):
     """
 
     def __init__(self, wire: Wire, connections: int) -> None:
-        self._pools = {"http": partial(_Pool, wire=wire), "https": partial(_TlsPool, wire=wire)}
+        self._pools: dict[str, Any] = {"http": partial(_Pool, wire=wire), "https": partial(_TlsPool, wire=wire)}
         super().__init__(pool_connections=2, pool_maxsize=connections, max_retries=Retry(total=0))
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:

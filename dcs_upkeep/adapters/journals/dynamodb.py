@@ -1,0 +1,162 @@
+"""The journal on the DynamoDB API: Amazon's, or GeminiDB's by its endpoint. One conditional put is all it needs."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dcs_upkeep.adapters.journals.rows import checked, expiry, to_text
+from dcs_upkeep.errors import JournalError, SeqTakenError
+from dcs_upkeep.ports import Clock
+
+# What the code asks of the store here, for the shipped policies.
+PERMISSIONS = {"put_item": "dynamodb:PutItem", "query": "dynamodb:Query", "get_item": "dynamodb:GetItem"}
+
+CONNECT_S, READ_S = 3.0, 5.0
+ATTEMPTS = 4
+CONNECTIONS = 32  # claims are read 16 at a time
+
+
+class DynamoJournal:
+    """Implements ports.Journal. Thread-safe.
+
+    Table: `stream` (S, partition key), `seq` (N, sort key), `entry` (S, JSON), `token` (S), `expires_at` (N, TTL).
+    Only `attribute_not_exists` is used as a condition, and no transaction: GeminiDB has none.
+    """
+
+    durable = True
+
+    def __init__(self, table: str, region: str, endpoint: str | None, clock: Clock, left: Callable[[], float]) -> None:
+        self._table = table
+        self._region = region
+        self._endpoint = endpoint
+        self._clock = clock
+        self._left = left
+        self._lock = threading.Lock()
+        self._made: Any = None
+        self._expiries: dict[str, int | None] = {}
+
+    @property
+    def name(self) -> str:
+        """Its table."""
+        return f"dynamodb://{self._table}?region={self._region}" + (f"&endpoint={self._endpoint}" if self._endpoint else "")
+
+    def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
+        """See ports.Journal. Our own write whose answer was lost is known again by its token."""
+        token = uuid.uuid4().hex
+        item: dict[str, Any] = {
+            "stream": {"S": stream},
+            "seq": {"N": str(seq)},
+            "entry": {"S": to_text(stream, entry)},
+            "token": {"S": token},
+        }
+        if (expires_at := self._expires_at(stream, seq)) is not None:
+            item["expires_at"] = {"N": str(expires_at)}
+        # `stream` is a word that the API keeps for itself, hence the placeholder.
+        condition = {"ConditionExpression": "attribute_not_exists(#s)", "ExpressionAttributeNames": {"#s": "stream"}}
+        try:
+            self._client().put_item(TableName=self._table, Item=item, **condition)
+        except ClientError as err:
+            if err.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise self._failed("put_item", err) from None
+            # The SDK may have sent it twice, and then our own first attempt is what stands there.
+            if self._token_at(stream, seq) != token:
+                raise SeqTakenError(f"{stream}: place {seq} is taken") from None
+        except BotoCoreError as err:
+            # Nobody knows whether it was written: what stands there now says so.
+            found = self._token_at(stream, seq)
+            if found is None:
+                raise self._failed("put_item", err) from None
+            if found != token:
+                raise SeqTakenError(f"{stream}: place {seq} is taken") from None
+
+    def read(self, stream: str, after: int = -1) -> list[tuple[int, dict[str, object]]]:
+        """See ports.Journal."""
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "#s = :stream AND #q > :after",
+            "ExpressionAttributeNames": {"#s": "stream", "#q": "seq"},
+            "ExpressionAttributeValues": {":stream": {"S": stream}, ":after": {"N": str(after)}},
+        }
+        rows: list[tuple[int, str, int | None]] = []
+        while True:
+            try:
+                page = self._client().query(**query)
+            except (ClientError, BotoCoreError) as err:
+                raise self._failed("query", err) from None
+            for item in page["Items"]:
+                expires_at = int(item["expires_at"]["N"]) if "expires_at" in item else None
+                rows.append((int(item["seq"]["N"]), item["entry"]["S"], expires_at))
+            if "LastEvaluatedKey" not in page:
+                break
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        if rows and after == -1:
+            self._expiries[stream] = rows[0][2]
+        return checked(stream, rows, after, self._clock.now().timestamp())
+
+    def _expires_at(self, stream: str, seq: int) -> int | None:
+        """One for a whole stream, set by its first entry, so that no part of it goes before another."""
+        if seq == 0:
+            self._expiries[stream] = expiry(stream, self._clock.now().timestamp())
+        elif stream not in self._expiries:
+            first = self._item(stream, 0)
+            known = first.get("expires_at") if first else None
+            self._expiries[stream] = int(known["N"]) if known else expiry(stream, self._clock.now().timestamp())
+        return self._expiries[stream]
+
+    def _token_at(self, stream: str, seq: int) -> str | None:
+        item = self._item(stream, seq)
+        return str(item["token"]["S"]) if item else None
+
+    def _item(self, stream: str, seq: int) -> Mapping[str, Any] | None:
+        key = {"stream": {"S": stream}, "seq": {"N": str(seq)}}
+        try:
+            found: Mapping[str, Any] | None = self._client().get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        except (ClientError, BotoCoreError) as err:
+            raise self._failed("get_item", err) from None
+        return found
+
+    def _client(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                share = max(0.2, min(1.0, self._left() / 60.0))
+                config = Config(
+                    connect_timeout=CONNECT_S * share,
+                    read_timeout=READ_S * share,
+                    retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+                    max_pool_connections=CONNECTIONS,
+                )
+                session = boto3.session.Session()
+                self._made = session.client("dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config)
+            return self._made
+
+    def _failed(self, operation: str, err: Exception) -> JournalError:
+        """Where, what, what to do; never the text of the SDK's exception, which may hold anything."""
+        code = err.response["Error"]["Code"] if isinstance(err, ClientError) else type(err).__name__
+        match code:
+            case "ResourceNotFoundException":
+                fix = f"Create the table {self._table} as docs/journal.md says."
+            case "AccessDeniedException" | "UnrecognizedClientException" | "NoCredentialsError":
+                fix = f"Grant {PERMISSIONS[operation]} on the table, and check the credentials."
+            case _:
+                fix = "Check the region, the endpoint and the network path to it; then try again."
+        return JournalError(f"{self.name}: {operation} failed ({code}). {fix}")
+
+
+def create_table(client: Any, table: str) -> None:
+    """Make the journal's table with its time to live, on demand. Deployments do this by their templates."""
+    client.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "stream", "AttributeType": "S"}, {"AttributeName": "seq", "AttributeType": "N"}],
+        KeySchema=[{"AttributeName": "stream", "KeyType": "HASH"}, {"AttributeName": "seq", "KeyType": "RANGE"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.get_waiter("table_exists").wait(TableName=table)
+    client.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"})

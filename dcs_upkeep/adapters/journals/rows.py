@@ -1,0 +1,42 @@
+"""What all stores have in common: an entry's text, how long a stream lives, and when what was read is not to be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from dcs_upkeep.errors import JournalError
+
+MAX_BYTES = 300_000  # an item of DynamoDB holds 400 KB, names and all
+TTL_S = 45 * 86_400
+FOREVER = "control/"  # the halt lever must not be forgotten
+
+
+def to_text(stream: str, entry: Mapping[str, object]) -> str:
+    """The entry as it is stored. Raises: JournalError where it is too long."""
+    text = json.dumps(entry, separators=(",", ":"), allow_nan=False)
+    if (size := len(text.encode())) > MAX_BYTES:
+        raise JournalError(f"{stream}: an entry of {size} bytes is longer than the {MAX_BYTES} that fit. This is a fault of this tool.")
+    return text
+
+
+def expiry(stream: str, now: float) -> int | None:
+    """When a stream that begins now ends, in seconds since 1970; None for never."""
+    return None if stream.startswith(FOREVER) else int(now) + TTL_S
+
+
+def checked(stream: str, rows: Iterable[tuple[int, str, int | None]], after: int, now: float) -> list[tuple[int, dict[str, object]]]:
+    """Rows of (seq, text, expires at), in order, as entries.
+
+    Raises: JournalError where one is missing, or the stream is past its time: the store may delete its rows in any order.
+    """
+    found: list[tuple[int, dict[str, object]]] = []
+    for seq, text, expires_at in rows:
+        if expires_at is not None and expires_at <= now:
+            fix = "Use another run_id, or remove what is left of the stream."
+            raise JournalError(f"{stream}: the record is past its time to live and cannot be trusted. {fix}")
+        if seq != after + 1 + len(found):
+            fix = "Look at what deleted it; the run has to be judged by a person."
+            raise JournalError(f"{stream}: entry {after + 1 + len(found)} is missing, and the rest cannot be trusted. {fix}")
+        found.append((seq, json.loads(text)))
+    return found

@@ -1,0 +1,122 @@
+"""Hosts: what each platform gives, what an older runtime leaves out, and where the key pair comes from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from dcs_upkeep.adapters import hosts
+from dcs_upkeep.errors import CloudError, SettingsError
+from tests.contexts import FunctionGraphContext, LambdaContext
+
+PAIR = {"HUAWEICLOUD_SDK_AK": "ak-of-env", "HUAWEICLOUD_SDK_SK": "sk-of-env", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
+
+
+def fg(
+    settings: dict[str, str] | None = None, ak: str = "ak", sk: str = "sk", token: str = "token", without: tuple[str, ...] = ()
+) -> hosts.FunctionGraphHost:
+    found = hosts.detect(FunctionGraphContext(settings or {}, ak=ak, sk=sk, token=token, left_s=42, without=without), {})
+    assert isinstance(found, hosts.FunctionGraphHost)
+    return found
+
+
+def test_each_host_is_known_by_its_context() -> None:
+    assert fg().kind == "functiongraph"
+    assert hosts.detect(LambdaContext(), {}).kind == "lambda"
+    assert hosts.detect(None, {}).kind == "local"
+
+
+def test_functiongraph_reads_settings_by_get_user_data() -> None:
+    host = fg({"UPKEEP_REGION": "cn-north-4"})
+    assert host.setting("UPKEEP_REGION") == "cn-north-4"
+    assert host.setting("UPKEEP_TOPICS") is None
+
+
+def test_functiongraph_gives_time_names_and_its_urn() -> None:
+    host = fg()
+    assert host.remaining_s() == 42
+    assert host.function == "dcs-upkeep"
+    assert host.request_id == "8f1a3b1c-0000-4000-8000-000000000001"
+    assert host.urn("cn-north-4", "p") == "urn:fss:cn-north-4:p:function:default:dcs-upkeep:latest"
+
+
+def test_what_a_runtime_may_lack_is_guarded() -> None:
+    host = fg(without=("getRemainingTimeInMilliSeconds", "getProjectID", "getPackage", "getVersion", "getFunctionName", "getRequestID"))
+    assert 890 < host.remaining_s() <= 900
+    assert host.credentials().project_id is None
+    assert host.urn("r", "p") == "urn:fss:r:p:function:default:function:latest"
+    assert len(host.request_id) == 32
+    bare = fg(without=("getRemainingTimeInMilliSeconds", "getRunningTimeInSeconds"))
+    assert bare.remaining_s() <= 3
+
+
+def test_the_agency_s_pair_comes_first_and_is_fetched_each_time() -> None:
+    pair = fg(PAIR).credentials()
+    assert (pair.ak, pair.sk, pair.security_token, pair.project_id) == ("ak", "sk", "token", "0123456789abcdef0123456789abcdef")
+
+
+def test_an_agency_that_is_missing_gives_empty_strings_and_the_settings_are_next() -> None:
+    pair = fg(PAIR, ak="", sk="", token="").credentials()
+    assert (pair.ak, pair.sk, pair.project_id) == ("ak-of-env", "sk-of-env", "p")
+
+
+def test_no_pair_at_all_says_what_to_do() -> None:
+    with pytest.raises(SettingsError, match="agency"):
+        fg(ak="", sk="", token="").credentials()
+    with pytest.raises(SettingsError, match="HUAWEICLOUD_SDK_AK"):
+        hosts.detect(None, {"HUAWEICLOUD_SDK_AK": "alone"}).credentials()
+    with pytest.raises(SettingsError, match="UPKEEP_CREDENTIALS_SECRET"):
+        hosts.detect(LambdaContext(), {}).credentials()
+
+
+def test_the_names_of_huawei_s_samples_work_too() -> None:
+    pair = hosts.detect(None, {"CLOUD_SDK_AK": "a", "CLOUD_SDK_SK": "b"}).credentials()
+    assert (pair.ak, pair.sk, pair.security_token) == ("a", "b", None)
+
+
+def test_lambda_gives_time_and_names() -> None:
+    host = hosts.detect(LambdaContext(left_s=12), {"A": "b"})
+    assert (host.remaining_s(), host.function, host.request_id, host.setting("A")) == (12, "dcs-upkeep", LambdaContext.aws_request_id, "b")
+
+
+def test_local_has_no_end_of_time() -> None:
+    assert hosts.detect(None, {}).remaining_s() == math.inf
+
+
+def test_a_key_pair_never_shows_in_text() -> None:
+    pair = fg().credentials()
+    assert "sk" not in repr(pair).replace("security_token", "").replace("(", " ").split()
+    assert "token'" not in repr(pair)
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    for key, value in {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+    yield "eu-central-1"
+    server.stop()
+
+
+def test_the_secret_holds_the_pair_on_lambda(secrets: str) -> None:
+    client = boto3.client("secretsmanager", region_name=secrets)
+    arn = client.create_secret(Name="huawei", SecretString=json.dumps({**PAIR, "HUAWEICLOUD_SDK_AK": "ak-of-secret"}))["ARN"]
+    pair = hosts.detect(LambdaContext(), {**PAIR, "UPKEEP_CREDENTIALS_SECRET": arn}).credentials()
+    assert (pair.ak, pair.project_id) == ("ak-of-secret", "p")
+
+
+def test_a_secret_that_cannot_be_used_never_shows_its_content(secrets: str) -> None:
+    client = boto3.client("secretsmanager", region_name=secrets)
+    arn = client.create_secret(Name="broken", SecretString="ak=very-secret")["ARN"]
+    with pytest.raises(SettingsError) as caught:
+        hosts.detect(LambdaContext(), {"UPKEEP_CREDENTIALS_SECRET": arn}).credentials()
+    assert "very-secret" not in str(caught.value)
+    with pytest.raises(CloudError, match="secretsmanager:GetSecretValue"):
+        hosts.detect(LambdaContext(), {"UPKEEP_CREDENTIALS_SECRET": f"{arn}-gone"}).credentials()

@@ -1,0 +1,97 @@
+"""Topics: SMN on the emulator, SNS on moto, both over HTTP with the real SDKs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from dcs_upkeep.adapters.topics import build_topics
+from dcs_upkeep.errors import CloudError
+from dcs_upkeep.local.emulator import Emulator, Fault
+from dcs_upkeep.model import Credentials
+from dcs_upkeep.ports import Message
+
+URN = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
+MESSAGE = Message("DCS Upkeep succeeded", "DCS Upkeep report: succeeded\n\nall is well")
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def sns(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    for key, value in {"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
+        monkeypatch.setenv(key, value)
+    return aws
+
+
+def topic(name: str, emu: Emulator | None = None) -> Any:
+    pair = Credentials(emu.ak, emu.sk, emu.security_token) if emu else Credentials("a", "b")
+    (made,) = build_topics([name], credentials=lambda: pair, smn_endpoint=emu.url if emu else "", left=lambda: math.inf)
+    return made
+
+
+def test_smn_gets_subject_and_text() -> None:
+    with Emulator([], topics=[URN], security_token="token") as emu:
+        assert topic(URN, emu).publish(MESSAGE)
+        (sent,) = emu.truth.messages
+        assert (sent.topic_urn, sent.subject, sent.body["message"]) == (URN, MESSAGE.subject, MESSAGE.text)
+
+
+@pytest.mark.parametrize(("kind", "word"), [("403", "smn:topic:publish"), ("401", "401")])
+def test_an_smn_refusal_names_code_and_permission(kind: str, word: str) -> None:
+    with Emulator([], faults=[Fault("publish", kind, times=None)]) as emu, pytest.raises(CloudError, match=word) as caught:
+        topic(URN, emu).publish(MESSAGE)
+    assert emu.sk not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["500", "lost_answer"])
+def test_smn_is_asked_twice_at_most(kind: str) -> None:
+    """A repeated notification is better than none."""
+    with Emulator([], faults=[Fault("publish", kind)]) as emu:
+        topic(URN, emu).publish(MESSAGE)
+        assert emu.truth.count("publish") == 2
+    with Emulator([], faults=[Fault("publish", kind, times=None)]) as emu:
+        with pytest.raises(CloudError):
+            topic(URN, emu).publish(MESSAGE)
+        assert emu.truth.count("publish") == 2
+
+
+def test_smn_that_cannot_be_reached_says_so() -> None:
+    with Emulator([]) as emu:
+        pass
+    with pytest.raises(CloudError, match="UPKEEP_SMN_ENDPOINT"):
+        topic(URN, emu).publish(MESSAGE)
+
+
+def test_sns_gets_subject_and_text(sns: str) -> None:
+    client, queue = boto3.client("sns", region_name="eu-central-1"), boto3.client("sqs", region_name="eu-central-1")
+    arn = client.create_topic(Name="reports")["TopicArn"]
+    url = queue.create_queue(QueueName="reader")["QueueUrl"]
+    client.subscribe(TopicArn=arn, Protocol="sqs", Endpoint="arn:aws:sqs:eu-central-1:123456789012:reader")
+    message_id = topic(arn).publish(MESSAGE)
+    (got,) = queue.receive_message(QueueUrl=url)["Messages"]
+    body = json.loads(got["Body"])
+    assert (body["MessageId"], body["Subject"], body["Message"]) == (message_id, MESSAGE.subject, MESSAGE.text)
+
+
+def test_an_sns_refusal_names_code_and_permission(sns: str) -> None:
+    with pytest.raises(CloudError, match="sns:Publish"):
+        topic("arn:aws:sns:eu-central-1:123456789012:nobody").publish(MESSAGE)
+
+
+def test_sns_that_cannot_be_reached_says_so(sns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(CloudError, match="no answer came"):
+        topic("arn:aws:sns:eu-central-1:123456789012:x").publish(MESSAGE)
