@@ -12,7 +12,7 @@ from typing import Any
 # Our copies of the SDKs come first: the FunctionGraph runtime bundles huaweicloudsdkcore 3.1.111 and an old requests.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from dcs_upkeep import wire  # noqa: E402  (the path above must be set before)
+from dcs_upkeep import wire
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:

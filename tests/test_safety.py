@@ -1,0 +1,170 @@
+"""No harm by surprise, end to end: data loss, approval, backups first, and firing alarms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.world import Fault, World, make_fleet, world
+
+
+def mixed() -> list[Any]:
+    """Two that are safe to restart, a single node, and one without append-only file."""
+    rows = make_fleet(4, tags={"env": "test"})
+    rows[1].cache_mode, rows[1].replica_count, rows[1].spec_code = "single", 1, "redis.single.xu1.large.1"
+    rows[2].appendonly = "no"
+    return rows
+
+
+RESTART = {"action": "restart", "select": {"tags": {"env": "test"}}, "rollout": {"canary": 0}}
+
+
+def test_a_restart_that_would_clear_two_asks_for_approval_of_those_two_and_only_those() -> None:
+    with world(mixed()) as w:
+        report = w.refused(RESTART)
+        reason = report["instances"][0]["reason"]
+        for name in ("cache-002", "cache-003"):
+            assert name in reason
+        for name in ("cache-001", "cache-004"):
+            assert name not in reason
+        assert "single node: restart clears all data" in reason
+        assert "appendonly=no: restart clears all data" in reason
+        assert w.puts == []
+        assert {one["name"]: one["loses_data"] for one in report["instances"]} == {
+            "cache-001": False,
+            "cache-002": True,
+            "cache-003": True,
+            "cache-004": False,
+        }
+        approved = w.run({**RESTART, "approve": report["plan"]["digest"]})
+        assert approved["counts"] == {"completed": 4}
+
+
+def test_a_single_node_by_its_spec_code_costs_no_read() -> None:
+    rows = make_fleet(2, tags={"env": "test"}, cache_mode="single", spec_code="redis.single.xu1.large.1")
+    with world(rows) as w:
+        w.refused(RESTART)
+        assert w.emu.truth.count("configs") == 0
+        assert w.emu.truth.count("show") == 0
+
+
+def test_what_cannot_be_read_counts_as_lost() -> None:
+    with world(3, faults=[Fault("configs", "403", times=None)]) as w:
+        report = w.refused(RESTART)
+        assert {one["loses_data"] for one in report["instances"]} == {None}
+        assert {one["guard"] for one in report["instances"]} == {"approval"}
+
+
+@pytest.mark.parametrize("approve", [None, "v1:" + "0" * 64, "another set"])
+def test_a_flush_without_the_right_digest_is_refused(approve: str | None) -> None:
+    with world(4, journal=True) as w:
+        event: dict[str, Any] = {"action": "flush", "instances": w.ids[:2], "rollout": {"canary": 0}}
+        if approve == "another set":
+            approve = w.run({**event, "instances": w.ids[1:3], "dry_run": True})["plan"]["digest"]
+            report = w.refused({**event, "approve": approve})
+            assert f"came: {w.ids[0]}" in report["instances"][0]["reason"]
+            assert f"went: {w.ids[2]}" in report["instances"][0]["reason"]
+        else:
+            report = w.refused({**event, **({"approve": approve} if approve else {})})
+        assert report["plan"]["digest"] in report["next"]
+        assert w.puts == []
+        assert w.run({**event, "approve": report["plan"]["digest"]})["counts"] == {"completed": 2}
+        assert w.emu.truth.lost_data == set(w.ids[:2])
+
+
+def test_an_approved_restart_does_not_wipe_what_was_safe_when_it_was_approved() -> None:
+    """The class is read again before each wave."""
+    with world(mixed()) as w:
+        digest = w.run({**RESTART, "dry_run": True})["plan"]["digest"]
+
+        def meddle(_: float) -> None:
+            w.emu.edit(w.ids[3], appendonly="no")
+
+        w.clock.on_sleep = meddle
+        report = w.run({**RESTART, "approve": digest, "rollout": {"canary": 0, "wave_size": 2}})
+        late = next(one for one in report["instances"] if one["instance_id"] == w.ids[3])
+        assert (late["outcome"], late["guard"]) == ("refused", "approval")
+        assert w.ids[3] not in w.emu.truth.lost_data
+
+
+def backing_up(w: World, **changes: Any) -> dict[str, Any]:
+    event: dict[str, Any] = {"action": "flush", "instances": w.ids, "rollout": {"canary": 0}, "backup": "before", **changes}
+    return {**event, "approve": w.run({**event, "dry_run": True})["plan"]["digest"]}
+
+
+def test_backups_come_first_and_only_what_was_backed_up_is_acted_on() -> None:
+    rows = make_fleet(3, tags={"env": "test"})
+    rows[2].cache_mode = "single"
+    with world(rows) as w:
+        w.emu.backups.ends_in[w.ids[1]] = "failed"
+        report = w.run(backing_up(w))
+        assert [one["outcome"] for one in report["instances"]] == ["completed", "refused", "refused"]
+        assert [one["guard"] for one in report["instances"]][1:] == ["backup", "backup"]
+        assert "failed" in report["instances"][1]["reason"]
+        assert "DCS.4086" in report["instances"][2]["reason"]
+        assert w.puts[0].at >= 20  # the backup's time
+        assert w.puts[0].ids == (w.ids[0],)
+
+
+def test_only_what_would_lose_data_is_backed_up() -> None:
+    with world(mixed()) as w:
+        event = {**RESTART, "backup": "before"}
+        report = w.run({**event, "approve": w.run({**event, "dry_run": True})["plan"]["digest"]})
+        assert w.emu.truth.count("copy") == 2  # the single node's is refused by DCS
+        assert report["counts"] == {"completed": 3, "refused": 1}
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "500_executed"])
+def test_a_backup_whose_answer_was_lost_is_found_and_not_made_twice(kind: str) -> None:
+    with world(1) as w:
+        event = backing_up(w)
+        w.emu.add_fault(Fault("copy", kind))
+        assert w.run(event)["counts"] == {"completed": 1}
+        assert w.emu.truth.count("copy") == 1
+
+
+def test_a_backup_that_never_ends_refuses() -> None:
+    with world(1) as w:
+        w.emu.backups.backup_s = 10_000
+        report = w.refused(backing_up(w, watch={"timeout_s": 60}))
+        assert report["instances"][0]["guard"] == "backup"
+        assert w.puts == []
+
+
+VETO = {"UPKEEP_ALARM_VETO": "1"}
+
+
+def test_a_firing_alarm_vetoes_its_instance_alone() -> None:
+    with world(3) as w:
+        w.emu.alarms.fire(w.ids[0], "al1", "memory high")
+        w.emu.alarms.fire(w.ids[1], "al2", "node down", node="n1")
+        w.emu.alarms.fire(w.ids[2], "al3", "over", status="ok")
+        report = w.run({"action": "restart", "instances": w.ids, "rollout": {"canary": 0}}, **VETO)
+        outcomes = {one["instance_id"]: (one["outcome"], one["guard"]) for one in report["instances"]}
+        assert outcomes == {w.ids[0]: ("refused", "alarm_veto"), w.ids[1]: ("refused", "alarm_veto"), w.ids[2]: ("completed", None)}
+        assert "memory high" in str(report["instances"])
+
+
+def test_many_alarms_are_read_page_by_page() -> None:
+    with world(2) as w:
+        for number in range(230):
+            w.emu.alarms.fire("somebody-else", f"al{number}", "x")
+        w.emu.alarms.fire(w.ids[0], "last", "x")
+        report = w.run({"action": "restart", "instances": w.ids, "rollout": {"canary": 0}}, **VETO)
+        assert report["counts"] == {"completed": 1, "refused": 1}
+
+
+@pytest.mark.parametrize("kind", ["500", "403", "garbage", "empty_object", "drop"])
+def test_cloud_eye_that_does_not_answer_refuses(kind: str) -> None:
+    with world(2, faults=[Fault("alarms", kind, times=None)]) as w:
+        report = w.refused({"action": "restart", "instances": w.ids}, **VETO)
+        assert {one["guard"] for one in report["instances"]} == {"alarm_veto"}
+        assert w.puts == []
+
+
+def test_without_the_setting_cloud_eye_is_not_asked() -> None:
+    with world(2) as w:
+        w.emu.alarms.fire(w.ids[0], "al1", "memory high")
+        assert w.restart()["counts"] == {"completed": 2}
+        assert w.emu.truth.count("alarms") == 0
