@@ -1,0 +1,22 @@
+"""`python -m dcs_upkeep`: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run it, or say what to install."""
+    try:
+        from dcs_upkeep.local.cli import app
+    except ModuleNotFoundError as err:
+        if err.name not in ("typer", "rich"):
+            raise
+        sys.exit(
+            f"The command line needs {err.name}, which the function itself does not: pip install --require-hashes -r requirements-local.txt"
+        )
+    app()
+
+
+if __name__ == "__main__":
+    main()

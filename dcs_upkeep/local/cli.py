@@ -1,0 +1,289 @@
+"""The command line. `--local`, the default, runs on an emulator inside the process; `--cloud` on the real thing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from dcs_upkeep import wire
+from dcs_upkeep.adapters.clocks import SystemClock
+from dcs_upkeep.adapters.hosts import LocalHost
+from dcs_upkeep.errors import RefusedError, SettingsError, UpkeepError
+from dcs_upkeep.local import progress
+from dcs_upkeep.local.demo import demo
+from dcs_upkeep.local.samples import fill_in
+from dcs_upkeep.parsing import UnreadableTextError, read_json
+from dcs_upkeep.plans import load_plans
+from dcs_upkeep.ports import Clock
+
+OK, NOT_ALL, REFUSED, DEFERRED = 0, 1, 2, 3
+EXITS: Mapping[str, int] = {
+    "succeeded": OK,
+    "planned": OK,
+    "partial": NOT_ALL,
+    "failed": NOT_ALL,
+    "rejected": REFUSED,
+    "halted": REFUSED,
+    "deferred": DEFERRED,
+    "running": DEFERRED,
+}
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Maintenance on fleets of Huawei Cloud DCS."
+)
+
+Event = Annotated[str, typer.Argument(help="A JSON file with the event, or - for standard input.")]
+Cloud = Annotated[bool, typer.Option("--cloud/--local", help="The real cloud, or the embedded emulator.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report alone, as JSON.")]
+Fleet = Annotated[Path | None, typer.Option(help="The emulator's fleet, a JSON file.")]
+Instances = Annotated[int, typer.Option(min=1, max=5000, help="How many instances the emulator has.")]
+TimeScale = Annotated[float, typer.Option(min=0.1, max=1000, help="How much faster the emulator's time runs.")]
+JournalUrl = Annotated[
+    str | None, typer.Option("--journal", help="Where runs are kept: sqlite:///path, dynamodb://table?region=..., memory:")
+]
+PlansFile = Annotated[Path, typer.Option("--plans", help="The file of reviewed plans.")]
+
+
+def _console() -> Console:
+    """As wide as the terminal; where it is piped, wide enough that nothing is cut."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What the commands of one call have in common."""
+
+    out: Console = field(default_factory=_console)
+    err: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True, highlight=False))
+
+    def fail(self, message: str, status: int = REFUSED) -> NoReturn:
+        """Leave with one sentence."""
+        self.err.print(message, markup=False)
+        raise typer.Exit(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event is handled: an environment, and a time."""
+
+    environ: Mapping[str, str]
+    clock: Clock
+
+
+@contextmanager
+def place(
+    surface: Surface, *, cloud: bool, journal: str | None, fleet: Path | None, instances: int, time_scale: float, kept: bool
+) -> Iterator[Place]:
+    """The real cloud with the caller's settings, or an emulator. `kept`: the command needs a journal that outlives it."""
+    own = {key: value for key, value in os.environ.items() if value}
+    if cloud:
+        yield Place({"UPKEEP_JOURNAL": f"sqlite:///{_state_folder() / 'journal.db'}", **own, **_journal(journal)}, SystemClock())
+        return
+    default = f"sqlite:///{_state_folder() / 'demo.db'}" if kept else "memory:"
+    try:
+        with demo(fleet, instances, time_scale, own) as running:
+            yield Place({"UPKEEP_JOURNAL": default, **running.environ, **_journal(journal)}, SystemClock() if kept else running.clock)
+    except (OSError, ValueError) as err:
+        if fleet is None:
+            raise
+        surface.fail(f"{fleet}: {err}. Write a JSON list of instances, or " + '{"count": 24, "tags": {"env": "demo"}}.')
+
+
+@app.command()
+def run(
+    event: Event,
+    cloud: Cloud = False,
+    as_json: AsJson = False,
+    fleet: Fleet = None,
+    instances: Instances = 24,
+    time_scale: TimeScale = 60.0,
+    journal: JournalUrl = None,
+    plans: PlansFile = wire.PLANS_PATH,
+) -> None:
+    """Handle an event, as the function would."""
+    _handle(
+        event,
+        cloud=cloud,
+        as_json=as_json,
+        fleet=fleet,
+        instances=instances,
+        time_scale=time_scale,
+        journal=journal,
+        plans=plans,
+        dry_run=False,
+    )
+
+
+@app.command()
+def plan(
+    event: Event,
+    cloud: Cloud = False,
+    as_json: AsJson = False,
+    fleet: Fleet = None,
+    instances: Instances = 24,
+    time_scale: TimeScale = 60.0,
+    journal: JournalUrl = None,
+    plans: PlansFile = wire.PLANS_PATH,
+) -> None:
+    """Show what an event would do, and change nothing."""
+    _handle(
+        event,
+        cloud=cloud,
+        as_json=as_json,
+        fleet=fleet,
+        instances=instances,
+        time_scale=time_scale,
+        journal=journal,
+        plans=plans,
+        dry_run=True,
+    )
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="The file of reviewed plans.")] = wire.PLANS_PATH) -> None:
+    """Check a plans.json: every problem, with its place."""
+    surface = Surface()
+    try:
+        found = load_plans(file.read_bytes())
+    except OSError as err:
+        surface.fail(f"{file}: {err.strerror}")
+    except SettingsError as err:
+        for problem in err.problems:
+            surface.err.print(str(problem), markup=False)
+        raise typer.Exit(REFUSED) from None
+    surface.out.print(f"{file.name}: {len(found.requests)} plans, {len(found.alarms)} alarm rules, nothing wrong", markup=False)
+
+
+@app.command()
+def halt(reason: Annotated[str, typer.Argument()] = "no reason given", cloud: Cloud = False, journal: JournalUrl = None) -> None:
+    """Stop every run before its next write, and refuse new ones."""
+    _command({"command": "halt", "reason": reason}, cloud=cloud, journal=journal)
+
+
+@app.command()
+def release(
+    halt_id: Annotated[str, typer.Argument(help="The id that `runs` shows.")], cloud: Cloud = False, journal: JournalUrl = None
+) -> None:
+    """Let go of the halt that is named."""
+    _command({"command": "release", "halt": halt_id}, cloud=cloud, journal=journal)
+
+
+@app.command()
+def runs(cloud: Cloud = False, journal: JournalUrl = None) -> None:
+    """Live runs, what they hold, and the halt lever."""
+    _command({"command": "status"}, cloud=cloud, journal=journal)
+
+
+@app.command()
+def sweep(cloud: Cloud = False, journal: JournalUrl = None) -> None:
+    """Go on with the runs that nobody works on."""
+    _command({"command": "sweep"}, cloud=cloud, journal=journal)
+
+
+@app.command()
+def show(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
+    """The report of a run that is on record."""
+    _command({"command": "show", "run": run_id}, cloud=cloud, journal=journal, as_json=as_json)
+
+
+@app.command()
+def resume(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
+    """Go on with a run by hand."""
+    _command({"resume": run_id}, cloud=cloud, journal=journal, as_json=as_json)
+
+
+def _handle(
+    event: str,
+    *,
+    cloud: bool,
+    as_json: bool,
+    fleet: Path | None,
+    instances: int,
+    time_scale: float,
+    journal: str | None,
+    plans: Path,
+    dry_run: bool,
+) -> None:
+    surface = Surface()
+    with place(surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=time_scale, kept=False) as here:
+        if not as_json:
+            where = (
+                "on the real cloud"
+                if cloud
+                else f"on an emulator with {instances if fleet is None else 'your'} instances; nothing real is touched"
+            )
+            surface.out.print(f"{'planning' if dry_run else 'running'} {event} {where}", markup=False, highlight=False, soft_wrap=True)
+        try:
+            text = sys.stdin.read() if event == "-" else Path(event).read_text(encoding="utf-8")
+            body = read_json(fill_in(text, here.clock.now()))
+        except OSError as err:
+            surface.fail(f"{event}: {err.strerror}. Name a file with the event, or - for standard input.")
+        except (UnreadableTextError, UnicodeDecodeError) as err:
+            surface.fail(f"{event}: {err}")
+        _show_end(surface, _answer(surface, here, body, plans, as_json=as_json, dry_run=dry_run), as_json=as_json)
+
+
+def _command(body: Mapping[str, Any], *, cloud: bool, journal: str | None, as_json: bool = False) -> None:
+    """A control event, or a run to go on with: on the journal alone, so the emulator is small."""
+    surface = Surface()
+    with place(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
+        _show_end(
+            surface, _answer(surface, here, body, wire.PLANS_PATH, as_json=as_json or "command" in body, dry_run=False), as_json=as_json
+        )
+
+
+def _answer(surface: Surface, here: Place, body: object, plans: Path, *, as_json: bool, dry_run: bool) -> Mapping[str, Any]:
+    """What the function says, whether it returns or refuses."""
+    host = LocalHost(here.environ)
+
+    def handled(log: progress.Progress) -> Mapping[str, Any]:
+        try:
+            return wire.handle(body, host=host, clock=here.clock, log=log, plans_path=plans, dry_run=dry_run)
+        except RefusedError as err:
+            return err.report
+        except SettingsError as err:
+            for problem in err.problems:
+                surface.err.print(str(problem), markup=False)
+            raise typer.Exit(REFUSED) from None
+        except UpkeepError as err:
+            surface.fail(str(err), NOT_ALL)
+
+    if as_json:
+        return handled(progress.Silent())
+    if surface.out.is_terminal:
+        with progress.Drawn(surface.out) as drawn:
+            return handled(drawn)
+    return handled(progress.Plain(surface.out))
+
+
+def _show_end(surface: Surface, answer: Mapping[str, Any], *, as_json: bool) -> None:
+    """The report, and the exit status that goes with the worst of it."""
+    told = answer.get("runs") if isinstance(answer.get("runs"), list) and "command" not in answer else [answer]
+    reports = [one for one in told or [] if "status" in one and "instances" in one]
+    if as_json or not reports:
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        for report in reports:
+            if report["instances"]:
+                surface.out.print(progress.closing_table(report, surface.out.width))
+            for line in progress.closing_lines(report):
+                surface.out.print(line, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(max((EXITS[one["status"]] for one in reports), default=OK))
+
+
+def _journal(url: str | None) -> dict[str, str]:
+    return {"UPKEEP_JOURNAL": url} if url else {}
+
+
+def _state_folder() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "dcs-upkeep"
