@@ -15,8 +15,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from dcs_upkeep.local.emulator import Emulator, make_fleet
+from dcs_upkeep.local.emulator import Emulator, Instance, make_fleet
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = str(HERE / "page_sample.py")
@@ -90,7 +91,7 @@ def memory() -> None:
         server.stop()
 
 
-def run_once(fleet: Sequence[object], topics: str, extra: Mapping[str, str]) -> dict[str, object]:
+def run_once(fleet: Sequence[Instance], topics: str, extra: Mapping[str, str]) -> dict[str, Any]:
     """One restart of the whole fleet in a child process, watched to the end."""
     with Emulator(fleet, time_scale=100.0, security_token="bench-token") as emu:
         event = json.dumps({"action": "restart", "select": {"tags": {"env": "bench"}}, "rollout": {"wave_size": 50}})
@@ -107,7 +108,8 @@ def run_once(fleet: Sequence[object], topics: str, extra: Mapping[str, str]) -> 
             **extra,
         )
         done = subprocess.run([sys.executable, OURS, event], env=env, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def sending(instances: int, sampled: int) -> None:
@@ -120,7 +122,9 @@ def sending(instances: int, sampled: int) -> None:
         puts = emu.truth.puts
         theirs_s = (puts[-1].at - puts[0].at) / (len(puts) - 1) * instances
     with Emulator(fleet, latency_s=0.1, security_token="bench-token") as emu:
-        event = json.dumps({"action": "restart", "instances": ids, "rollout": {"canary": 0, "wave_size": instances}, "watch": {"timeout_s": 60}})
+        event = json.dumps(
+            {"action": "restart", "instances": ids, "rollout": {"canary": 0, "wave_size": instances}, "watch": {"timeout_s": 60}}
+        )
         env = environment(
             CLOUD_SDK_AK=emu.ak,
             CLOUD_SDK_SK=emu.sk,
@@ -130,7 +134,6 @@ def sending(instances: int, sampled: int) -> None:
             UPKEEP_MAX_INSTANCES=str(instances),
             UPKEEP_POLL_S="5",
         )
-        # The event is longer than one argument may be on some systems, so it goes through a file descriptor's name.
         subprocess.run([sys.executable, OURS, event], env=env, capture_output=True, check=True)
         puts = emu.truth.puts
         ours_s = puts[-1].at - puts[0].at + 0.1
@@ -138,7 +141,10 @@ def sending(instances: int, sampled: int) -> None:
         after = [one for one in emu.truth.requests if one.at > puts[-1].at and one.operation == "list"]
     scaled = "" if sampled == instances else f" ({sampled} calls measured, scaled)"
     print(f"sending to {instances} instances at 100 ms a call: one call each {theirs_s:.1f} s{scaled}, dcs-upkeep {ours_s:.2f} s")
-    print(f"  ratio {ours_s / theirs_s:.3f} (limit 0.1); {len(puts)} PUTs (limit 20), {len(before)} list pages before, {len(after)} polls of one page")
+    print(
+        f"  ratio {ours_s / theirs_s:.3f} (limit 0.1); {len(puts)} PUTs (limit 20), "
+        f"{len(before)} requests before sending, {len(after)} list pages after"
+    )
 
 
 def main() -> None:
