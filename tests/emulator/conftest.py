@@ -13,7 +13,7 @@ from huaweicloudsdksmn.v2 import SmnClient
 
 from dcs_upkeep.local.emulator import Emulator, Instance, make_fleet
 
-READ_TIMEOUT_S = 0.25
+READ_TIMEOUT_S = 1.5
 
 
 class Clock:
