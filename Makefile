@@ -1,7 +1,9 @@
 # Every target works from a fresh clone with Python 3.11 or later alone. PYTHON chooses another interpreter.
 PYTHON ?= python3
+HOST ?= functiongraph
+TARGET ?= 3.12
 
-.PHONY: demo check test lint types schemas readme bench locks clean
+.PHONY: demo check test lint types schemas readme bench package locks clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
@@ -26,6 +28,9 @@ schemas: ## write schemas/ from the code
 
 bench: ## start-up, memory and sending, each against the API page's own sample
 	$(PYTHON) tools/dev.py bench
+
+package: ## HOST=functiongraph|lambda TARGET=3.12: a zip in dist/
+	$(PYTHON) tools/dev.py package --host $(HOST) --python $(TARGET) $(ARGS)
 
 locks: ## make the requirements*.txt locks again from pyproject.toml (needs uv)
 	$(PYTHON) tools/dev.py locks

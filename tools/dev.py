@@ -67,8 +67,23 @@ def test(args: Sequence[str]) -> None:
     run([environment("requirements-test.txt"), "-m", "pytest", *(args or ["-n", "auto", "--dist", "loadgroup"])])
 
 
+def wheels() -> None:
+    """The wheels of the packages' lock, once, so that the tests build packages without a network."""
+    stamp = ROOT / "build" / "wheels" / "made-from"
+    wanted = hashlib.sha256((ROOT / "requirements-aws.txt").read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        run([environment("requirements-test.txt"), "-m", "tools.package", "--fetch", "build/wheels"])
+        stamp.write_text(wanted)
+
+
+def package(args: Sequence[str]) -> None:
+    """Build a zip for a host."""
+    run([environment("requirements-test.txt"), "-m", "tools.package", *args])
+
+
 def check(_: Sequence[str]) -> None:
     """All of it."""
+    wheels()
     lint(())
     types(())
     test(())
@@ -97,7 +112,7 @@ def locks(_: Sequence[str]) -> None:
 
 
 TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
-    one.__name__: one for one in (demo, check, test, lint, types, schemas, readme, bench, locks)
+    one.__name__: one for one in (demo, check, test, lint, types, schemas, readme, bench, package, locks)
 }
 
 

@@ -1,0 +1,128 @@
+"""The packages: the same bytes twice, small enough, nothing of the tests inside, and a run from the zip alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dcs_upkeep.local.emulator import Emulator, make_fleet
+from tools import package
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEELS = ROOT / "build" / "wheels"
+PYTHON = "3.12"
+TOKEN = "token-of-the-agency"
+
+# Runs in the unpacked folder, with nothing else on the path: no site-packages, no user site, no environment.
+PROGRAM = """
+import json, sys
+folder, host, told = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+if told["planted"]:
+    sys.path.append(told["planted"])
+sys.path.insert(1, folder)
+import handler
+class Lambda:
+    function_name, aws_request_id, invoked_function_arn = "f", "r", "arn:aws:lambda:eu-central-1:1:function:f"
+    def get_remaining_time_in_millis(self): return 900000
+class FunctionGraph:
+    def getUserData(self, key): return told["settings"].get(key)
+    def getSecurityAccessKey(self): return told["ak"]
+    def getSecuritySecretKey(self): return told["sk"]
+    def getSecurityToken(self): return told["token"]
+    def getRemainingTimeInMilliSeconds(self): return 900000
+    def getRequestID(self): return "r"
+    def getFunctionName(self): return "f"
+if host == "lambda":
+    import os
+    os.environ.update(told["settings"])
+report = handler.handler(told["event"], Lambda() if host == "lambda" else FunctionGraph())
+import huaweicloudsdkcore
+print(json.dumps({"report": report, "core": huaweicloudsdkcore.__file__}))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheels() -> Path:
+    if not (WHEELS / "made-from").exists():
+        pytest.skip("the wheels are fetched by `make check`, which may use the network; tests may not")
+    return WHEELS
+
+
+@pytest.fixture(scope="module")
+def built(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("dist")
+    return {host: package.build(host, PYTHON, folder, wheels=wheels) for host in ("functiongraph", "lambda")}
+
+
+@pytest.fixture
+def emu() -> Iterator[Emulator]:
+    with Emulator(make_fleet(4, tags={"env": "demo"}, busy_s=3, lag_s=0), time_scale=4.0, security_token=TOKEN) as running:
+        yield running
+
+
+@pytest.mark.xdist_group("package")
+def test_two_builds_are_byte_equal(built: dict[str, Path], wheels: Path, tmp_path: Path) -> None:
+    again = package.build("functiongraph", PYTHON, tmp_path, wheels=wheels)
+    assert again.read_bytes() == built["functiongraph"].read_bytes()
+
+
+@pytest.mark.xdist_group("package")
+def test_sizes_fit_functiongraph_s_console(built: dict[str, Path], wheels: Path, tmp_path: Path) -> None:
+    """Its console takes 40 MB; with bytecode where this machine has the interpreter."""
+    assert built["functiongraph"].stat().st_size < 20_000_000
+    assert package.build("functiongraph", PYTHON, tmp_path, geminidb=True, wheels=wheels).stat().st_size < 35_000_000
+
+
+@pytest.mark.xdist_group("package")
+def test_nothing_else_is_inside(built: dict[str, Path]) -> None:
+    names = zipfile.ZipFile(built["functiongraph"]).namelist()
+    assert "handler.py" in names
+    assert not [
+        name
+        for name in names
+        if name.startswith(("tests/", "dcs_upkeep/local", "events/", "boto3")) or "/tests/" in name or name.endswith(".pyi")
+    ]
+
+
+@pytest.mark.xdist_group("package")
+@pytest.mark.parametrize("host", ["functiongraph", "lambda"])
+@pytest.mark.parametrize("planted", [False, True], ids=["alone", "beside an old SDK"])
+def test_a_timer_event_runs_from_the_zip_alone(host: str, planted: bool, built: dict[str, Path], emu: Emulator, tmp_path: Path) -> None:
+    """In a clean interpreter; an old copy of the SDK, as a runtime bundles one, loses against ours."""
+    interpreter = package.find_interpreter(PYTHON)
+    if interpreter is None:
+        pytest.skip(f"no Python {PYTHON} is on this machine, and the package is for no other")
+    folder, old = tmp_path / "code", tmp_path / "runtime"
+    zipfile.ZipFile(built[host]).extractall(folder)
+    (old / "huaweicloudsdkcore").mkdir(parents=True)
+    (old / "huaweicloudsdkcore" / "__init__.py").write_text("raise ImportError('the old copy was taken')")
+    timer = {
+        "trigger_type": "TIMER",
+        "trigger_name": "night",
+        "time": None,
+        "user_event": json.dumps({"action": "restart", "select": {"tags": {"env": "demo"}}, "rollout": {"canary": 0}}),
+    }
+    settings = {
+        "UPKEEP_ENDPOINT": emu.url,
+        "UPKEEP_SMN_ENDPOINT": emu.url,
+        "UPKEEP_REGION": "cn-north-4",
+        "UPKEEP_PROJECT_ID": emu.project_id,
+        "UPKEEP_TOPICS": f"urn:smn:cn-north-4:{emu.project_id}:reports",
+        "UPKEEP_POLL_S": "1",
+        "HUAWEICLOUD_SDK_AK": emu.ak,
+        "HUAWEICLOUD_SDK_SK": emu.sk,
+        "HUAWEICLOUD_SDK_SECURITY_TOKEN": TOKEN,
+    }
+    told = {"settings": settings, "ak": emu.ak, "sk": emu.sk, "token": TOKEN, "event": timer, "planted": str(old) if planted else None}
+    words = [interpreter, "-I", "-S", "-c", PROGRAM, str(folder), host, json.dumps(told)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env={})
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["report"]["counts"] == {"completed": 4}
+    assert said["core"].startswith(str(folder))
+    assert len(emu.truth.messages) == 1
