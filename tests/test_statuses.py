@@ -201,3 +201,27 @@ def test_no_secret_in_any_line_report_or_message() -> None:
             text = json.dumps([said, w.log.lines, [message.body for message in w.emu.truth.messages]], default=str)
             for secret in (w.emu.sk, w.emu.ak, "a-secret-token-of-the-test"):
                 assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("notify", "subjects"),
+    [
+        ("start,wave,end", ["started", "wave 1 of 2 settled", "wave 2 of 2 settled", "succeeded"]),
+        ("stop", []),
+        ("end", ["succeeded"]),
+    ],
+)
+def test_topics_are_told_when_the_setting_says(notify: str, subjects: list[str]) -> None:
+    with world(3) as w:
+        w.run({"action": "restart", "instances": w.ids}, UPKEEP_NOTIFY=notify)
+        told = [message.subject for message in w.emu.truth.messages]
+        assert len(told) == len(subjects)
+        assert all(word in subject for word, subject in zip(subjects, told, strict=True))
+
+
+def test_a_run_that_was_stopped_and_a_refusal_are_told_in_any_case() -> None:
+    with world(3, settings={"UPKEEP_NOTIFY": "stop"}) as w:
+        w.emu.edit(w.ids[0], ends_in="ERROR")
+        w.run({"action": "restart", "instances": w.ids})
+        w.refused({"action": "reboot"})
+        assert [message.subject.split(":")[0] for message in w.emu.truth.messages] == ["DCS Upkeep failed", "DCS Upkeep rejected"]
