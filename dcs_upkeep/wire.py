@@ -86,7 +86,10 @@ class Invocation:
             raise SettingsError([Problem("UPKEEP_JOURNAL", what, fix)])
         from dcs_upkeep.adapters.journals import open_journal
 
-        return open_journal(url, clock=self.clock, left=self.host.remaining_s)
+        # Event functions on FunctionGraph have no environment for boto3 to look into.
+        user, password = self.host.setting("GEMINIDB_USER"), self.host.setting("GEMINIDB_PASSWORD")
+        pair = (user, password) if user and password else None
+        return open_journal(url, clock=self.clock, left=self.host.remaining_s, pair=pair)
 
     @cached_property
     def alarms(self) -> Alarms:

@@ -253,3 +253,17 @@ def test_a_missing_table_is_named(server: str, clock: FakeClock) -> None:
 def test_an_address_that_names_no_store_is_refused(url: str, clock: FakeClock) -> None:
     with pytest.raises(SettingsError, match="UPKEEP_JOURNAL"):
         open_journal(url, clock=clock)
+
+
+def test_a_pair_of_its_own_signs_the_calls(server: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GeminiDB's user and password, where there is no environment to find them in."""
+    url = make_url("dynamodb", server, tmp_path)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    journal = open_journal(url, clock=clock, pair=("user", "hunter2-password"))
+    journal.append("run/a", 0, {"n": 1})
+    assert journal.read("run/a") == [(0, {"n": 1})]
+    assert "hunter2" not in journal.name
+    with pytest.raises(JournalError, match="NoCredentialsError"):
+        open_journal(url, clock=clock).read("run/a")

@@ -10,11 +10,12 @@ from dcs_upkeep.errors import Problem, SettingsError
 from dcs_upkeep.ports import Clock, Journal
 
 
-def open_journal(url: str, *, clock: Clock, left: Callable[[], float] = lambda: math.inf) -> Journal:
+def open_journal(url: str, *, clock: Clock, left: Callable[[], float] = lambda: math.inf, pair: tuple[str, str] | None = None) -> Journal:
     """The store that the URL names; nothing is imported or connected for the others.
 
     `sqlite:///relative.db`, `sqlite:////absolute.db`, `memory:`, `dynamodb://table?region=...&endpoint=...`.
-    `left`: seconds left in this invocation. Raises: SettingsError where the URL cannot be used.
+    `left`: seconds left in this invocation. `pair`: user and password for the DynamoDB API; else boto3 finds its own.
+    Raises: SettingsError where the URL cannot be used.
     """
     parts = urlsplit(url)
     if url == "memory:":
@@ -37,7 +38,7 @@ def open_journal(url: str, *, clock: Clock, left: Callable[[], float] = lambda: 
             raise _unusable("only this machine may be called without TLS")
         from dcs_upkeep.adapters.journals.dynamodb import DynamoJournal
 
-        return DynamoJournal(parts.netloc, region or "cn-north-4", endpoint, clock, left)
+        return DynamoJournal(parts.netloc, region or "cn-north-4", endpoint, clock, left, pair)
     raise _unusable("this names no store")
 
 

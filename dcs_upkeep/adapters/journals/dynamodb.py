@@ -32,12 +32,15 @@ class DynamoJournal:
 
     durable = True
 
-    def __init__(self, table: str, region: str, endpoint: str | None, clock: Clock, left: Callable[[], float]) -> None:
+    def __init__(
+        self, table: str, region: str, endpoint: str | None, clock: Clock, left: Callable[[], float], pair: tuple[str, str] | None = None
+    ) -> None:
         self._table = table
         self._region = region
         self._endpoint = endpoint
         self._clock = clock
         self._left = left
+        self._pair = pair
         self._lock = threading.Lock()
         self._made: Any = None
         self._expiries: dict[str, int | None] = {}
@@ -133,7 +136,8 @@ class DynamoJournal:
                     retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
                     max_pool_connections=CONNECTIONS,
                 )
-                session = boto3.session.Session()
+                user, password = self._pair or (None, None)
+                session = boto3.session.Session(aws_access_key_id=user, aws_secret_access_key=password)
                 self._made = session.client("dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config)
             return self._made
 

@@ -1,0 +1,5 @@
+region       = "cn-north-4"
+project_id   = "0123456789abcdef0123456789abcdef"
+project_name = "cn-north-4"
+package_url  = "https://example-bucket.obs.cn-north-4.myhuaweicloud.com/dcs-upkeep-functiongraph-py312.zip"
+report_email = "sre@example.com"
