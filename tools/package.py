@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,33 +40,21 @@ def fetch(wheels: Path, python: str, lock: str) -> None:
 def build(host: str, python: str, output: Path, *, geminidb: bool = False, wheels: Path | None = None) -> Path:
     """Make the zip and return its path. `wheels`: a folder of downloaded wheels, for building without a network."""
     lock = GEMINIDB_LOCK if geminidb else LOCKS[host]
-    folder = ROOT / "build" / f"{host}-{python}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    where = ["--no-index", "--find-links", str(wheels)] if wheels else []
-    _pip(
-        "install",
-        *_target(python),
-        "--no-deps",
-        "--require-hashes",
-        "--no-compile",
-        *where,
-        "-r",
-        str(ROOT / lock),
-        "--target",
-        str(folder),
-    )
-    _prune(folder)
-    _prune_botocore(folder / "botocore" / "data")
-    shutil.copy2(ROOT / "handler.py", folder / "handler.py")
-    shutil.copytree(ROOT / "dcs_upkeep", folder / "dcs_upkeep", ignore=shutil.ignore_patterns(*NOT_OURS))
-    if (ROOT / "plans.json").exists():
-        shutil.copy2(ROOT / "plans.json", folder / "plans.json")
-    if interpreter := find_interpreter(python):
-        _compile(interpreter, folder)
     output.mkdir(parents=True, exist_ok=True)
     made = output / f"dcs-upkeep-{host}-py{python.replace('.', '')}{'-geminidb' if geminidb else ''}.zip"
-    _zip(folder, made)
+    with tempfile.TemporaryDirectory(prefix="dcs-upkeep-") as name:
+        folder = Path(name)
+        where = ["--no-index", "--find-links", str(wheels)] if wheels else []
+        _pip("install", *_target(python), "--no-deps", "--require-hashes", "--no-compile", *where, "-r", str(ROOT / lock), "--target", name)
+        _prune(folder)
+        _prune_botocore(folder / "botocore" / "data")
+        shutil.copy2(ROOT / "handler.py", folder / "handler.py")
+        shutil.copytree(ROOT / "dcs_upkeep", folder / "dcs_upkeep", ignore=shutil.ignore_patterns(*NOT_OURS))
+        if (ROOT / "plans.json").exists():
+            shutil.copy2(ROOT / "plans.json", folder / "plans.json")
+        if interpreter := find_interpreter(python):
+            _compile(interpreter, folder)
+        _zip(folder, made)
     return made
 
 

@@ -161,7 +161,7 @@ def create_stack(emu: Emulator) -> Mapping[str, str]:
         archive.writestr("handler.py", "def handler(event, context): ...")
     boto3.client("s3").put_object(Bucket="code", Key="key.zip", Body=code.getvalue())
     secret = {"HUAWEICLOUD_SDK_AK": emu.ak, "HUAWEICLOUD_SDK_SK": emu.sk}
-    arn = boto3.client("secretsmanager").create_secret(Name="huawei", SecretString=json.dumps(secret))["ARN"]
+    arn = boto3.client("secretsmanager").create_secret(Name="huawei-of-the-stack", SecretString=json.dumps(secret))["ARN"]
     template = transformed()
     template["Resources"] = {name: one for name, one in template["Resources"].items() if one["Type"] not in NOT_IN_MOTO}
     given = {"HuaweiRegion": "cn-north-4", "HuaweiProjectId": emu.project_id, "HuaweiEndpoint": emu.url, "CredentialsSecretArn": arn}
@@ -180,8 +180,10 @@ def test_the_stack_s_function_carries_a_scheduled_run_to_its_report(monkeypatch:
     with Emulator(make_fleet(5, tags={"upkeep": "weekly"}), clock=clock) as emu:
         made = create_stack(emu)
         environment = boto3.client("lambda").get_function_configuration(FunctionName=made["Function"])["Environment"]["Variables"]
-        reader = boto3.client("sqs").create_queue(QueueName="reader")["QueueUrl"]
-        boto3.client("sns").subscribe(TopicArn=made["ReportTopic"], Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:123456789012:reader")
+        reader = boto3.client("sqs").create_queue(QueueName="reader-of-the-stack")["QueueUrl"]
+        boto3.client("sns").subscribe(
+            TopicArn=made["ReportTopic"], Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:123456789012:reader-of-the-stack"
+        )
         for key, value in environment.items():
             monkeypatch.setenv(key, value)
         monkeypatch.setattr(wire, "SystemClock", lambda: clock)
