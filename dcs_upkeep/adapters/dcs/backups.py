@@ -43,7 +43,6 @@ class HuaweiBackups:
 
     def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:
         """Instance ID -> status of the backup of that id. Source: ListBackupRecords. Raises: CloudError."""
-        lean.share_memory()
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="backups") as pool:
             pages = pool.map(self._records, backup_ids)
             found = {one: {str(row.get("backup_id")): row for row in rows} for one, rows in zip(backup_ids, pages, strict=True)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from dcs_upkeep.adapters.dcs.lean import share_memory
 from dcs_upkeep.errors import CloudError
 from dcs_upkeep.losses import is_single_by_spec, loses_data
 from dcs_upkeep.model import Action, Instance
@@ -45,6 +44,5 @@ def classify(
 
     if len(instances) <= 1:
         return {instance.instance_id: one(instance) for instance in instances}
-    share_memory()
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="classify") as pool:
         return dict(zip([instance.instance_id for instance in instances], pool.map(one, instances), strict=True))

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dcs_upkeep import __version__
-from dcs_upkeep.adapters.dcs import answers, backups, classes, endpoints, lean, reads
+from dcs_upkeep.adapters.dcs import answers, backups, classes, endpoints, reads
 from dcs_upkeep.errors import CloudError, Problem, SettingsError
 from dcs_upkeep.model import Action, Answer, AnswerKind, Credentials, Instance
 from dcs_upkeep.ports import Clock
@@ -130,8 +130,6 @@ class HuaweiDcs:
         else:
             self._connect()
             with self._lock:
-                if self._pool is None:
-                    lean.share_memory()
                 pool = self._pool = self._pool or ThreadPoolExecutor(SHOWS, thread_name_prefix="show")
             futures = [pool.submit(self._show, one) for one in wanted]
             try:

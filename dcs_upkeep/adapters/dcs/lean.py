@@ -1,19 +1,15 @@
-"""Keeps the SDK small: only the models in use are imported, and threads share the memory that they free."""
+"""Keeps the SDK small: only the models in use are imported."""
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
 PACKAGE = "huaweicloudsdkdcs.v2"
 MODELS = f"{PACKAGE}.model"
-_M_ARENA_MAX = -8  # malloc.h of glibc
-_ARENAS = 2
 
 
 def load(names: Iterable[str]) -> Mapping[str, ModuleType]:
@@ -33,12 +29,3 @@ def load(names: Iterable[str]) -> Mapping[str, ModuleType]:
         return {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
     finally:
         del sys.modules[PACKAGE], sys.modules[MODELS]
-
-
-def share_memory() -> None:
-    """Let all threads take from two arenas of glibc's malloc.
-
-    Each of 16 reading threads would keep one of its own, 30 MB in all that nobody uses. Other C libraries have no arenas.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
