@@ -17,11 +17,11 @@ from moto.server import ThreadedMotoServer
 
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals import open_journal
-from dcs_upkeep.adapters.journals.dynamodb import create_table
 from dcs_upkeep.adapters.journals.rows import TTL_S
 from dcs_upkeep.errors import JournalError, SeqTakenError, SettingsError
 from dcs_upkeep.ports import Journal
 from tests.fakes import FakeClock
+from tests.tables import create_table
 
 STORES = ("memory", "sqlite", "dynamodb")
 Open = Callable[..., Journal]

@@ -17,9 +17,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dcs_upkeep.adapters.journals import open_journal
-from dcs_upkeep.adapters.journals.dynamodb import create_table
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.fakes import FakeClock
+from tests.tables import create_table
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = 100.0

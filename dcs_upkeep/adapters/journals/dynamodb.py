@@ -152,15 +152,3 @@ class DynamoJournal:
             case _:
                 fix = "Check the region, the endpoint and the network path to it; then try again."
         return JournalError(f"{self.name}: {operation} failed ({code}). {fix}")
-
-
-def create_table(client: Any, table: str) -> None:
-    """Make the journal's table with its time to live, on demand. Deployments do this by their templates."""
-    client.create_table(
-        TableName=table,
-        AttributeDefinitions=[{"AttributeName": "stream", "AttributeType": "S"}, {"AttributeName": "seq", "AttributeType": "N"}],
-        KeySchema=[{"AttributeName": "stream", "KeyType": "HASH"}, {"AttributeName": "seq", "KeyType": "RANGE"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    client.get_waiter("table_exists").wait(TableName=table)
-    client.update_time_to_live(TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"})
