@@ -46,7 +46,7 @@ class SmnTopic:
         from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceResponseException
         from huaweicloudsdksmn.v2 import PublishMessageRequest, PublishMessageRequestBody
 
-        client = self._client()
+        client = self.client()
         request = PublishMessageRequest(self.name, PublishMessageRequestBody(subject=message.subject, message=message.text))
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -67,7 +67,8 @@ class SmnTopic:
                 raise CloudError("publish_message", what, "Check UPKEEP_SMN_ENDPOINT and the network path to it.") from None
         raise AssertionError("the last attempt returns or raises")
 
-    def _client(self) -> Any:
+    def client(self) -> Any:
+        """The SDK's client for the topic's region and project."""
         from huaweicloudsdkcore.auth.credentials import BasicCredentials
         from huaweicloudsdkcore.http.http_config import HttpConfig
         from huaweicloudsdksmn.v2 import SmnClient
@@ -91,15 +92,10 @@ class SnsTopic:
 
     def publish(self, message: Message) -> str:
         """Publish, twice at most. Raises: CloudError."""
-        import boto3
-        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
-        connect_s, read_s = _fit(self._left())
-        config = Config(connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": ATTEMPTS})
         try:
-            client = boto3.client("sns", region_name=self.name.split(":")[3], config=config)
-            return str(client.publish(TopicArn=self.name, Subject=message.subject, Message=message.text)["MessageId"])
+            return str(self.client().publish(TopicArn=self.name, Subject=message.subject, Message=message.text)["MessageId"])
         except ClientError as err:
             code, meta = err.response["Error"]["Code"], err.response["ResponseMetadata"]
             fix = f"Check the topic, and that {PERMISSIONS['publish']} is granted on it."
@@ -109,6 +105,15 @@ class SnsTopic:
             raise CloudError(
                 "publish", f"no answer came ({type(err).__name__})", "Check credentials and the network path to SNS."
             ) from None
+
+    def client(self) -> Any:
+        """boto3's client for the topic's region."""
+        import boto3
+        from botocore.config import Config
+
+        connect_s, read_s = _fit(self._left())
+        config = Config(connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": ATTEMPTS})
+        return boto3.client("sns", region_name=self.name.split(":")[3], config=config)
 
 
 def _fit(left_s: float) -> tuple[float, float]:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from dcs_upkeep import wire
-from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.hosts import LocalHost
 from dcs_upkeep.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
-from dcs_upkeep.local.demo import demo
+from dcs_upkeep.local.doctor import examine
+from dcs_upkeep.local.place import REFUSED, Place, Surface, place
 from dcs_upkeep.local.samples import fill_in
 from dcs_upkeep.parsing import UnreadableTextError, read_json
 from dcs_upkeep.plans import load_plans
-from dcs_upkeep.ports import Clock
 
-OK, NOT_ALL, REFUSED, DEFERRED = 0, 1, 2, 3
+OK, NOT_ALL, DEFERRED = 0, 1, 3
 EXITS: Mapping[str, int] = {
     "succeeded": OK,
     "planned": OK,
@@ -51,51 +46,6 @@ JournalUrl = Annotated[
     str | None, typer.Option("--journal", help="Where runs are kept: sqlite:///path, dynamodb://table?region=..., memory:")
 ]
 PlansFile = Annotated[Path, typer.Option("--plans", help="The file of reviewed plans.")]
-
-
-def _console() -> Console:
-    """As wide as the terminal; where it is piped, wide enough that nothing is cut."""
-    return Console() if sys.stdout.isatty() else Console(width=200)
-
-
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """What the commands of one call have in common."""
-
-    out: Console = field(default_factory=_console)
-    err: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True, highlight=False))
-
-    def fail(self, message: str, status: int = REFUSED) -> NoReturn:
-        """Leave with one sentence."""
-        self.err.print(message, markup=False)
-        raise typer.Exit(status)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an event is handled: an environment, and a time."""
-
-    environ: Mapping[str, str]
-    clock: Clock
-
-
-@contextmanager
-def place(
-    surface: Surface, *, cloud: bool, journal: str | None, fleet: Path | None, instances: int, time_scale: float, kept: bool
-) -> Iterator[Place]:
-    """The real cloud with the caller's settings, or an emulator. `kept`: the command needs a journal that outlives it."""
-    own = {key: value for key, value in os.environ.items() if value}
-    if cloud:
-        yield Place({"UPKEEP_JOURNAL": f"sqlite:///{_state_folder() / 'journal.db'}", **own, **_journal(journal)}, SystemClock())
-        return
-    default = f"sqlite:///{_state_folder() / 'demo.db'}" if kept else "memory:"
-    try:
-        with demo(fleet, instances, time_scale, own) as running:
-            yield Place({"UPKEEP_JOURNAL": default, **running.environ, **_journal(journal)}, SystemClock() if kept else running.clock)
-    except (OSError, ValueError) as err:
-        if fleet is None:
-            raise
-        surface.fail(f"{fleet}: {err}. Write a JSON list of instances, or " + '{"count": 24, "tags": {"env": "demo"}}.')
 
 
 @app.command()
@@ -201,6 +151,21 @@ def resume(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: 
     _command({"resume": run_id}, cloud=cloud, journal=journal, as_json=as_json)
 
 
+@app.command()
+def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None, plans: PlansFile = wire.PLANS_PATH) -> None:
+    """Look for what would go wrong: settings, plans, clock, credentials, rights, topics, journal."""
+    surface = Surface()
+    found = []
+    with place(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
+        for finding in examine(here.environ, plans, here.clock):
+            found.append(finding)
+            if not as_json:
+                surface.out.print(str(finding), markup=False, highlight=False, soft_wrap=True)
+    if as_json:
+        typer.echo(json.dumps([finding.as_json() for finding in found], indent=2))
+    raise typer.Exit(NOT_ALL if any(finding.state == "fail" for finding in found) else OK)
+
+
 def _handle(
     event: str,
     *,
@@ -278,12 +243,3 @@ def _show_end(surface: Surface, answer: Mapping[str, Any], *, as_json: bool) -> 
             for line in progress.closing_lines(report):
                 surface.out.print(line, markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(max((EXITS[one["status"]] for one in reports), default=OK))
-
-
-def _journal(url: str | None) -> dict[str, str]:
-    return {"UPKEEP_JOURNAL": url} if url else {}
-
-
-def _state_folder() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "dcs-upkeep"

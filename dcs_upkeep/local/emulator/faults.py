@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .http import Answer, Call, Transport, dcs_error, gateway_error, smn_error
+from .http import SMN_OPERATIONS, Answer, Call, Transport, dcs_error, gateway_error, smn_error
 from .jsonfile import make_all
 
 # Each kind and what the emulator does. "executed" means the action really began.
@@ -50,10 +50,10 @@ MADE_UP = "00000000-dead-4bad-8bad-{:012d}"
 class Fault:
     """One planned failure; `KINDS` says what each kind does.
 
-    `operation`: "put", "list", "show", "configs", "tasks", "publish", or "any". It skips the first `after` matching
-    requests, then fires `times` times (None: always). `instance_id`: only requests that name this ID match. The rest
-    belongs to single kinds: `ids` and `word` (PUT results), `executed` (2xx kinds), `status`, `code` and `message`
-    (error), `delay_s` (slow; real seconds). Requests refused for their signature meet no fault.
+    `operation`: "put", "list", "show", "configs", "tasks", "copy", "backups", "alarms", "publish", "attributes", or "any".
+    It skips the first `after` matching requests, then fires `times` times (None: always). `instance_id`: only requests
+    that name this ID match. The rest belongs to single kinds: `ids` and `word` (PUT results), `executed` (2xx kinds),
+    `status`, `code` and `message` (error), `delay_s` (slow; real seconds). Requests refused for their signature meet no fault.
     """
 
     operation: str
@@ -129,7 +129,7 @@ def answer_instead(fault: Fault, call: Call) -> Answer | None:
         case "401":
             return gateway_error(401, "APIGW.0301", "Incorrect IAM authentication information", request_id)
         case "403":
-            if call.record.operation == "publish":
+            if call.record.operation in SMN_OPERATIONS:
                 return smn_error(403, "SMN.0001", "You do not have permission to perform this operation.", request_id)
             return dcs_error(403, "DCS.2003", "You do not have permission to perform this operation.")
         case "500":
@@ -200,6 +200,6 @@ def _spoil_rows(fault: Fault, call: Call, rows: list[dict[str, object]]) -> list
 
 
 def _internal_error(call: Call) -> Answer:
-    if call.record.operation == "publish":
+    if call.record.operation in SMN_OPERATIONS:
         return gateway_error(500, "APIGW.0601", "Internal server error.", call.record.request_id)
     return dcs_error(500, "DCS.5000", "Internal service error.")

@@ -12,6 +12,7 @@ from typing import Literal
 from .truth import Record
 
 Transport = Literal["send", "half", "close", "hang"]
+SMN_OPERATIONS = ("publish", "attributes")  # their errors have a shape of their own
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote
 
 from .faults import FaultPlan, answer_instead, prepare, spoil
-from .http import Answer, Call, Route, dcs_error, gateway_error, smn_error, spell_with_digits
+from .http import SMN_OPERATIONS, Answer, Call, Route, dcs_error, gateway_error, smn_error, spell_with_digits
 from .signature import Keys, SignedRequest, find_fault_in_signature
 from .truth import Record, Truth
 
@@ -74,7 +75,7 @@ class Desk:
             return gateway_error(404, "APIGW.0101", "The API does not exist.", record.request_id)
         if values["project_id"] == self.project_id:
             return None
-        if route.operation == "publish":
+        if route.operation in SMN_OPERATIONS:
             return smn_error(403, "SMN.0001", "No permission for this project.", record.request_id)
         return dcs_error(401, "DCS.1004", "The project ID in the URL does not match the token.")
 
@@ -201,6 +202,7 @@ class Connection(BaseHTTPRequestHandler):
         body = answer.body()
         head = [
             f"HTTP/1.1 {answer.status} {_phrase(answer.status)}",
+            f"Date: {format_datetime(self.server.desk.wall_clock(), usegmt=True)}",
             f"X-Request-Id: {record.request_id}",
             "Connection: keep-alive" if answer.transport == "send" else "Connection: close",
         ]

@@ -1,4 +1,4 @@
-"""The SMN route: publish a message to a topic."""
+"""The SMN routes: publish a message to a topic, and read a topic's attributes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,18 @@ class SmnService:
         self._now = now
 
     def routes(self) -> list[Route]:
-        pattern = "/v2/{project_id}/notifications/topics/{topic_urn}/publish"
-        return [Route("POST", pattern, "publish", self.publish)]
+        topic = "/v2/{project_id}/notifications/topics/{topic_urn}"
+        return [
+            Route("POST", topic + "/publish", "publish", self.publish),
+            Route("GET", topic + "/attributes", "attributes", self.list_attributes),
+        ]
+
+    def list_attributes(self, call: Call) -> Answer:
+        """The policy is empty until somebody sets one (SMN API reference, topic attribute list)."""
+        request_id = call.record.request_id
+        if self._topics is not None and call.path_values["topic_urn"] not in self._topics:
+            return smn_error(404, "SMN.0006", "Topic not found.", request_id)
+        return Answer(200, {"request_id": request_id, "attributes": {"access_policy": "", "introduction": ""}})
 
     def publish(self, call: Call) -> Answer:
         request_id = call.record.request_id
