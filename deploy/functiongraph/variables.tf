@@ -48,7 +48,7 @@ variable "schedule" {
 
 variable "schedule_enabled" {
   type        = bool
-  description = "Switch the schedule on when a dry run of its plan has been looked at."
+  description = "Make the timer, when a dry run of its plan has been looked at."
   default     = false
 }
 
@@ -76,6 +76,10 @@ variable "max_instances" {
   type        = number
   description = "A plan that would act on more instances is refused whole."
   default     = 100
+  validation {
+    condition     = var.max_instances >= 1 && var.max_instances <= 100000
+    error_message = "Write 1 to 100000 instances."
+  }
 }
 
 variable "plans_only" {
@@ -110,7 +114,7 @@ variable "geminidb_password" {
 
 variable "vpc_id" {
   type        = string
-  description = "VPC of the GeminiDB instance. A function in a VPC needs a NAT gateway there to reach DCS, SMN and IAM."
+  description = "VPC of the GeminiDB instance. A function in a VPC reaches DCS, SMN and IAM through its NAT gateway; see make_nat."
   default     = ""
 }
 
@@ -118,6 +122,12 @@ variable "subnet_id" {
   type        = string
   description = "Subnet in that VPC."
   default     = ""
+}
+
+variable "make_nat" {
+  type        = bool
+  description = "Make a NAT gateway with an address for that subnet, where the VPC has none. Both are billed."
+  default     = false
 }
 
 variable "report_email" {
@@ -130,4 +140,8 @@ variable "log_days" {
   type        = number
   description = "How long logs are kept, in days."
   default     = 90
+  validation {
+    condition     = var.log_days >= 1 && var.log_days <= 365
+    error_message = "Write 1 to 365 days."
+  }
 }
