@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from dcs_upkeep.entries import Claimed, Entry
+from dcs_upkeep.entries import FORMAT, Claimed, Entry
 from dcs_upkeep.errors import FencedError, InvalidEventError, JournalError, Problem, SeqTakenError
 from dcs_upkeep.journal import RunState, fold
 from dcs_upkeep.model import Trigger
@@ -58,9 +58,9 @@ def index_stream(moment: datetime) -> str:
 
 
 def read_run(journal: Journal, run_id: str) -> tuple[RunState, int]:
-    """The state of a run, and the next place in its stream."""
+    """The state of a run, and the next place in its stream. Raises: JournalError; RecordError where it cannot be judged from here."""
     entries = journal.read(run_stream(run_id))
-    return fold(cast("list[Entry]", [entry for _, entry in entries])), len(entries)
+    return fold(cast("list[Entry]", [entry for _, entry in entries]), run_stream(run_id)), len(entries)
 
 
 def asked_for(request: Request) -> str:
@@ -89,6 +89,7 @@ def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigge
         )
     return Claimed(
         kind="claimed",
+        format=FORMAT,
         at=at,
         run_id=run_id,
         same_as=hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest(),

@@ -67,8 +67,10 @@ def _show(item: Control, journal: Journal, _: Ports, runner: Runner) -> Ended:
 
 
 def _sweep(_: Control, journal: Journal, ports: Ports, runner: Runner) -> Ended:
-    """Each run that nobody works on goes on in an invocation of its own."""
-    lapsed = control.lapsed_runs(journal, ports.clock, runner.grace_s)
+    """Each run that nobody works on goes on in an invocation of its own. One whose record cannot be used is left, and told."""
+    lapsed, unreadable = control.lapsed_runs(journal, ports.clock, runner.grace_s)
+    for run_id, reason in unreadable.items():
+        ports.log("journal.failed", level="error", run_id=run_id, reason=reason)
     failed: dict[str, str] = {}
     for run_id in lapsed:
         try:
@@ -80,7 +82,11 @@ def _sweep(_: Control, journal: Journal, ports: Ports, runner: Runner) -> Ended:
             ports.log("run.deferred", level="error", run_id=run_id, reason=str(err))
         else:
             ports.log("run.swept", level="warning", run_id=run_id)
-    body = {"command": "sweep", "resumed": [one for one in lapsed if one not in failed], "failed": failed}
+    body: dict[str, object] = {"command": "sweep", "resumed": [one for one in lapsed if one not in failed], "failed": failed}
+    if unreadable:
+        # No fault: raised every five minutes it would fill the dead-letter queue. The status rings the alarm of failed runs.
+        step = "Look at what each run did, in the console and in the log; the sweep forgets it after five days."
+        body |= {"status": "failed", "unreadable": unreadable, "next": step}
     if failed:
         fault = CloudError("sweep", f"{len(failed)} of {len(lapsed)} runs could not be taken up", next(iter(failed.values())))
         return Ended(End.FAULT, body, fault=fault)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dcs_upkeep import guards
 from dcs_upkeep.claiming import TRIES, listed_runs, read_run
-from dcs_upkeep.errors import JournalError, SeqTakenError
+from dcs_upkeep.errors import JournalError, RecordError, SeqTakenError
 from dcs_upkeep.model import Verdict
 from dcs_upkeep.ports import Clock, Journal
 from dcs_upkeep.report import iso_at
@@ -71,11 +71,18 @@ def release(journal: Journal, clock: Clock, halt_id: str, by: str) -> bool:
 
 
 def runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_only: bool = False) -> list[dict[str, Any]]:
-    """The runs of the last days, oldest first: id, what was asked, whether it has ended, its owner's lease, what it holds."""
+    """The runs of the last days, oldest first: id, what was asked, whether it has ended, its owner's lease, what it holds.
+
+    One whose record cannot be used has the status `unreadable` and the reason, and no more.
+    """
     today = clock.now()
-    found = []
+    found: list[dict[str, Any]] = []
     for run_id in listed_runs(journal, [today - timedelta(days=back) for back in reversed(range(days))]):
-        state, _ = read_run(journal, run_id)
+        try:
+            state, _ = read_run(journal, run_id)
+        except RecordError as err:  # the others are to be seen all the same
+            found.append({"run_id": run_id, "status": "unreadable", "reason": str(err)})
+            continue
         if state.claimed is None or (live_only and state.ended):
             continue
         held = [] if state.ended else [one.instance_id for one in state.progress.values() if one.outcome is None]
@@ -96,13 +103,17 @@ def runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_only: bool = 
     return found
 
 
-def lapsed_runs(journal: Journal, clock: Clock, grace_s: float) -> list[str]:
-    """The runs that nobody works on and that have not ended: a sweep goes on with them."""
+def lapsed_runs(journal: Journal, clock: Clock, grace_s: float) -> tuple[list[str], dict[str, str]]:
+    """The runs that nobody works on and that have not ended: a sweep goes on with them. And those that cannot be judged: id -> why."""
     today = clock.now()
     ids = listed_runs(journal, [today - timedelta(days=back) for back in reversed(range(DAYS))])
-    lapsed = []
+    lapsed, unreadable = [], {}
     for run_id in ids:
-        state, _ = read_run(journal, run_id)
+        try:
+            state, _ = read_run(journal, run_id)
+        except RecordError as err:
+            unreadable[run_id] = str(err)
+            continue
         if state.claimed is not None and not state.ended and max(state.live_until(grace_s), state.not_before) <= today.timestamp():
             lapsed.append(run_id)
-    return lapsed
+    return lapsed, unreadable

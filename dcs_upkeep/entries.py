@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+# Of these entries. Raised where an older version would misread them: a run that says a higher one is left alone.
+FORMAT = 1
+
 
 class Baseline(TypedDict):
     """What an instance showed just before sending; `launched_at` is None where the read was a list."""
@@ -27,6 +30,7 @@ class Claimed(_Entry):
     """The run exists. `asked` names the request in words, `same_as` is equal for the same request alone."""
 
     kind: Literal["claimed"]
+    format: int
     run_id: str
     same_as: str
     asked: str

@@ -6,6 +6,7 @@ UpkeepError
 ├── SettingsError       the settings cannot be used; carries every problem found
 ├── CloudError          a cloud call failed, and nothing was written by it
 └── JournalError        the journal could not be read or written
+    ├── RecordError     what is on record there cannot be used; a person has to judge it
     ├── SeqTakenError   that place of the stream is taken already
     └── FencedError     another owner has taken the run over: this one must stop at once
 """
@@ -79,6 +80,10 @@ class CloudError(UpkeepError):
 
 class JournalError(UpkeepError):
     """The journal could not be read or written."""
+
+
+class RecordError(JournalError):
+    """The store answers, and what is on record in a stream cannot be used: a gap, past its time, or not of this version."""
 
 
 class SeqTakenError(JournalError):

@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any, Never, NoReturn
 
-from dcs_upkeep.entries import Baseline, Claimed, Entry, Reported, Seen, Sending, Sent, Stopped
+from dcs_upkeep.entries import FORMAT, Baseline, Claimed, Entry, Reported, Seen, Sending, Sent, Stopped
+from dcs_upkeep.errors import RecordError
 from dcs_upkeep.model import Action, Evidence, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
 
 
@@ -76,6 +77,9 @@ class RunState:
         self.handed_over = entry["kind"] == "yielded"
         match entry["kind"]:
             case "claimed":
+                if entry["format"] > FORMAT:
+                    what = f"it was begun by a later version of this tool (format {entry['format']}, this one knows {FORMAT})"
+                    raise RecordError(f"{what}. Let that version go on with it")
                 # A key that was released and is claimed again begins anew: nothing of the run before was ever sent.
                 self.claimed, self.released, self.plan, self.stop = entry, False, None, None
                 self.progress, self.topics = {}, {}
@@ -110,7 +114,7 @@ class RunState:
             case "stopped":
                 self.stop = self.stop or entry
             case _:
-                assert_never(entry["kind"])
+                _unknown(entry["kind"])
 
     def failures(self) -> int:
         """What counts against the error budget, over the whole plan."""
@@ -173,12 +177,23 @@ class RunState:
             self.settled_at = at
 
 
-def fold(entries: Iterable[Entry]) -> RunState:
-    """Add up the entries of one run, in order."""
+def fold(entries: Iterable[Entry], where: str = "") -> RunState:
+    """Add up the entries of one run, in order. Raises: RecordError where they make no sense, naming `where`."""
     state = RunState()
-    for entry in entries:
-        state.apply(entry)
+    for seq, entry in enumerate(entries):
+        try:
+            state.apply(entry)
+        except RecordError as err:
+            raise RecordError(f"{where}: {err}.") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as err:
+            what = f"entry {seq} cannot be read ({type(err).__name__})"
+            raise RecordError(f"{where}: {what}. Look at what wrote it; the run has to be judged by a person.") from err
     return state
+
+
+def _unknown(kind: Never) -> NoReturn:
+    """Every kind has its case, as far as this version knows."""
+    raise RecordError(f"this version knows no entry {str(kind)[:40]!r}. Let the version that wrote it go on with it")
 
 
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -290,3 +291,34 @@ def test_a_dry_run_is_never_claimed() -> None:
     with world(3, journal=True) as w:
         w.run({**RUN, "dry_run": True})
         assert w.run(RUN)["replayed"] is False
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (lambda entry: {**entry, "format": 2}, "a later version of this tool"),
+        (lambda entry: {**entry, "kind": "rewound"}, "'rewound'"),
+        (lambda entry: {key: value for key, value in entry.items() if key != "format"}, "cannot be read"),
+    ],
+)
+def test_a_run_that_cannot_be_judged_is_left_alone_and_stops_no_other(spoil: Any, word: str) -> None:
+    """Written by a later version before a roll-back, say. It must not hide the others from the sweep, nor be sent again."""
+    with world(6, journal=True) as w:
+        first = {"action": "restart", "instances": w.ids[:3], "run_id": "first"}
+        hop(w, first, 20.0, most=1)
+        hop(w, {**first, "instances": w.ids[3:], "run_id": "second"}, 20.0, most=1)
+        assert isinstance(w.journal, MemoryJournal)
+        (stream,) = [name for name in w.journal._streams if name.startswith("run/") and "first" in name]
+        rows = w.journal._streams[stream]
+        text, expires_at = rows[0]
+        rows[0] = (json.dumps(spoil(json.loads(text))), expires_at)
+        sent = len(w.puts)
+        w.clock.sleep(500)
+        with pytest.raises(JournalError, match=word):
+            w.run(first)
+        assert len(w.puts) == sent
+        assert any(one["status"] == "unreadable" and word in one["reason"] for one in w.run({"command": "status"})["runs"])
+        assert w.run({"command": "sweep"})["counts"] == {"completed": 3}  # the second run, which follows in this process
+        answer = w.run({"command": "sweep"})
+        assert (answer["status"], len(answer["unreadable"]), answer["resumed"]) == ("failed", 1, [])
+        assert {w.executions()[one] for one in w.ids[3:]} == {1}

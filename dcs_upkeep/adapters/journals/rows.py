@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from dcs_upkeep.errors import JournalError
+from dcs_upkeep.errors import JournalError, RecordError
 
 MAX_BYTES = 300_000  # an item of DynamoDB holds 400 KB, names and all
 TTL_S = 45 * 86_400
@@ -28,15 +28,21 @@ def expiry(stream: str, now: float) -> int | None:
 def checked(stream: str, rows: Iterable[tuple[int, str, int | None]], after: int, now: float) -> list[tuple[int, dict[str, object]]]:
     """Rows of (seq, text, expires at), in order, as entries.
 
-    Raises: JournalError where one is missing, or the stream is past its time: the store may delete its rows in any order.
+    Raises: RecordError where one is missing or unreadable, or the stream is past its time: the store may delete its rows in any order.
     """
     found: list[tuple[int, dict[str, object]]] = []
     for seq, text, expires_at in rows:
         if expires_at is not None and expires_at <= now:
             fix = "Use another run_id, or remove what is left of the stream."
-            raise JournalError(f"{stream}: the record is past its time to live and cannot be trusted. {fix}")
+            raise RecordError(f"{stream}: the record is past its time to live and cannot be trusted. {fix}")
         if seq != after + 1 + len(found):
             fix = "Look at what deleted it; the run has to be judged by a person."
-            raise JournalError(f"{stream}: entry {after + 1 + len(found)} is missing, and the rest cannot be trusted. {fix}")
-        found.append((seq, json.loads(text)))
+            raise RecordError(f"{stream}: entry {after + 1 + len(found)} is missing, and the rest cannot be trusted. {fix}")
+        try:
+            entry = json.loads(text)
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            raise RecordError(f"{stream}: entry {seq} is no JSON object. Look at what wrote it; the run has to be judged by a person.")
+        found.append((seq, entry))
     return found
