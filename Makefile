@@ -2,13 +2,18 @@
 PYTHON ?= python3
 HOST ?= functiongraph
 TARGET ?= 3.12
+# A bare version, as in `make package PYTHON=3.12`, names the platform's Python; the one that works here is python3 then.
+ifneq ($(filter 3.%,$(PYTHON)),)
+override TARGET := $(PYTHON)
+override PYTHON := python3
+endif
 
-.PHONY: demo check test lint types schemas readme bench package locks clean
+.PHONY: demo check test lint types sam schemas readme bench package locks clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
 
-check: ## set up, then lint, strict types and all tests
+check: ## set up, then lint, strict types, sam validate and all tests
 	$(PYTHON) tools/dev.py check
 
 test: ## set up, then the tests alone; ARGS="-k name" for some
@@ -20,6 +25,9 @@ lint: ## ruff
 types: ## mypy --strict
 	$(PYTHON) tools/dev.py types
 
+sam: ## sam validate --lint
+	$(PYTHON) tools/dev.py sam
+
 readme: ## write the README's tables from the code
 	$(PYTHON) tools/dev.py readme
 
@@ -29,7 +37,7 @@ schemas: ## write schemas/ from the code
 bench: ## start-up, memory and sending, each against the API page's own sample
 	$(PYTHON) tools/dev.py bench
 
-package: ## HOST=functiongraph|lambda TARGET=3.12: a zip in dist/
+package: ## HOST=functiongraph|lambda PYTHON=3.12 (or TARGET=3.12): a zip in dist/
 	$(PYTHON) tools/dev.py package --host $(HOST) --python $(TARGET) $(ARGS)
 
 locks: ## make the requirements*.txt locks again from pyproject.toml (needs uv)

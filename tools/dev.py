@@ -31,8 +31,9 @@ def environment(lock: str) -> Path:
         return python
     print(f"setting up {folder.relative_to(ROOT)} from {lock} ...", file=sys.stderr, flush=True)
     venv.EnvBuilder(with_pip=True, clear=True).create(folder)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(ROOT / lock)]
-    run(install)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    # A lock is complete; without resolving it again, older versions of pip take it too.
+    run([*install, "--no-deps", "-r", str(ROOT / lock)])
     stamp.write_text(wanted)
     return python
 
@@ -81,11 +82,20 @@ def package(args: Sequence[str]) -> None:
     run([environment("requirements-test.txt"), "-m", "tools.package", *args])
 
 
+def sam(_: Sequence[str]) -> None:
+    """AWS SAM's own look at template.yml, in an environment of its own: it pins much that the tests need otherwise."""
+    python = environment("requirements-sam.txt")
+    # A region is asked for, though nothing is called; its settings and telemetry are not wanted in the home folder or on the wire.
+    quiet = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(ROOT / "build" / "sam"), "AWS_DEFAULT_REGION": "eu-central-1"}
+    run([python, "-m", "samcli", "validate", "--lint", "--template", "template.yml"], **quiet)
+
+
 def check(_: Sequence[str]) -> None:
     """All of it."""
     wheels()
     lint(())
     types(())
+    sam(())
     test(())
 
 
@@ -109,10 +119,11 @@ def locks(_: Sequence[str]) -> None:
     for name, extras in LOCKS.items():
         fixed = ["--generate-hashes", "--universal", "--python-version", "3.11", "--no-header", "--quiet"]
         run(["uv", "pip", "compile", "pyproject.toml", *fixed, *extras, "-o", name])
+    run(["uv", "pip", "compile", "tools/sam.in", *fixed, "-o", "requirements-sam.txt"])
 
 
 TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
-    one.__name__: one for one in (demo, check, test, lint, types, schemas, readme, bench, package, locks)
+    one.__name__: one for one in (demo, check, test, lint, types, sam, schemas, readme, bench, package, locks)
 }
 
 

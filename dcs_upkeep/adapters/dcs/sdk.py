@@ -68,7 +68,7 @@ class FittedConfig(HttpConfig):  # type: ignore[misc]  # the SDK has no types
     """The SDK reads `timeout` at each request, on the thread that makes it: this one answers with that thread's own."""
 
     def __init__(self, wire: Wire, connections: int, user_agent: str) -> None:
-        # A user agent of our own: the SDK's default writes a file into the home directory and asks the platform, at start-up.
+        # A user agent of our own: the SDK's tells every service about this machine.
         super().__init__(retry_times=0, pool_maxsize=connections, user_agent=user_agent)
         self._wire = wire
 
