@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,54 +48,34 @@ JournalUrl = Annotated[
 PlansFile = Annotated[Path, typer.Option("--plans", help="The file of reviewed plans.")]
 
 
-@app.command()
-def run(
-    event: Event,
-    cloud: Cloud = False,
-    as_json: AsJson = False,
-    fleet: Fleet = None,
-    instances: Instances = 24,
-    time_scale: TimeScale = 60.0,
-    journal: JournalUrl = None,
-    plans: PlansFile = wire.PLANS_PATH,
-) -> None:
-    """Handle an event, as the function would."""
-    _handle(
-        event,
-        cloud=cloud,
-        as_json=as_json,
-        fleet=fleet,
-        instances=instances,
-        time_scale=time_scale,
-        journal=journal,
-        plans=plans,
-        dry_run=False,
-    )
+def _handling(*, dry_run: bool) -> Callable[..., None]:
+    """`run` and `plan` take the same words and differ in one thing."""
+
+    def handle(
+        event: Event,
+        cloud: Cloud = False,
+        as_json: AsJson = False,
+        fleet: Fleet = None,
+        instances: Instances = 24,
+        time_scale: TimeScale = 60.0,
+        journal: JournalUrl = None,
+        plans: PlansFile = wire.PLANS_PATH,
+    ) -> None:
+        surface = Surface()
+        with place(surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=time_scale, kept=False) as here:
+            if not as_json:
+                fleet_size = instances if fleet is None else "your"
+                where = "on the real cloud" if cloud else f"on an emulator with {fleet_size} instances; nothing real is touched"
+                verb = "planning" if dry_run else "running"
+                surface.out.print(f"{verb} {event} {where}", markup=False, highlight=False, soft_wrap=True)
+            body = _read_event(surface, event, here)
+            _show_end(surface, _answer(surface, here, body, plans, as_json=as_json, dry_run=dry_run), as_json=as_json)
+
+    return handle
 
 
-@app.command()
-def plan(
-    event: Event,
-    cloud: Cloud = False,
-    as_json: AsJson = False,
-    fleet: Fleet = None,
-    instances: Instances = 24,
-    time_scale: TimeScale = 60.0,
-    journal: JournalUrl = None,
-    plans: PlansFile = wire.PLANS_PATH,
-) -> None:
-    """Show what an event would do, and change nothing."""
-    _handle(
-        event,
-        cloud=cloud,
-        as_json=as_json,
-        fleet=fleet,
-        instances=instances,
-        time_scale=time_scale,
-        journal=journal,
-        plans=plans,
-        dry_run=True,
-    )
+app.command("run", help="Handle an event, as the function would.")(_handling(dry_run=False))
+app.command("plan", help="Show what an event would do, and change nothing.")(_handling(dry_run=True))
 
 
 @app.command()
@@ -166,35 +146,15 @@ def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = 
     raise typer.Exit(NOT_ALL if any(finding.state == "fail" for finding in found) else OK)
 
 
-def _handle(
-    event: str,
-    *,
-    cloud: bool,
-    as_json: bool,
-    fleet: Path | None,
-    instances: int,
-    time_scale: float,
-    journal: str | None,
-    plans: Path,
-    dry_run: bool,
-) -> None:
-    surface = Surface()
-    with place(surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=time_scale, kept=False) as here:
-        if not as_json:
-            where = (
-                "on the real cloud"
-                if cloud
-                else f"on an emulator with {instances if fleet is None else 'your'} instances; nothing real is touched"
-            )
-            surface.out.print(f"{'planning' if dry_run else 'running'} {event} {where}", markup=False, highlight=False, soft_wrap=True)
-        try:
-            text = sys.stdin.read() if event == "-" else Path(event).read_text(encoding="utf-8")
-            body = read_json(fill_in(text, here.clock.now()))
-        except OSError as err:
-            surface.fail(f"{event}: {err.strerror}. Name a file with the event, or - for standard input.")
-        except (UnreadableTextError, UnicodeDecodeError) as err:
-            surface.fail(f"{event}: {err}")
-        _show_end(surface, _answer(surface, here, body, plans, as_json=as_json, dry_run=dry_run), as_json=as_json)
+def _read_event(surface: Surface, event: str, here: Place) -> object:
+    """The event of a file, or of standard input, with the times that an example leaves open filled in."""
+    try:
+        text = sys.stdin.read() if event == "-" else Path(event).read_text(encoding="utf-8")
+        return read_json(fill_in(text, here.clock.now()))
+    except OSError as err:
+        surface.fail(f"{event}: {err.strerror}. Name a file with the event, or - for standard input.")
+    except (UnreadableTextError, UnicodeDecodeError) as err:
+        surface.fail(f"{event}: {err}")
 
 
 def _command(body: Mapping[str, Any], *, cloud: bool, journal: str | None, as_json: bool = False) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from dcs_upkeep.deliveries import Ignored, Item
 from dcs_upkeep.model import Trigger, TriggerKind
 from dcs_upkeep.request import normal_id
-from dcs_upkeep.triggers.content import Reader, read_time
+from dcs_upkeep.triggers.content import Reader, read_time, word
 
 NAMESPACE = "SYS.DCS"
 _DIMENSION = re.compile(r"dcs_instance_id\W{1,3}([0-9a-fA-F-]{32,36})", re.ASCII)
@@ -27,10 +27,10 @@ def read_alarm(body: Mapping[str, Any], path: str, reader: Reader, record: str |
     """The run that a rule makes of an alarm; nothing for one that is over."""
     variables = body.get("template_variable")
     details: Mapping[str, Any] = variables if isinstance(variables, dict) else {}
-    alarm_id = _word(body.get("alarm_id")) or _word(details.get("AlarmId"))
+    alarm_id = word(body.get("alarm_id")) or word(details.get("AlarmId"))
     began = details.get("AlarmTime") or body.get("time")
     time = body.get("time")
-    trigger = Trigger(TriggerKind.ALARM, f"{alarm_id}/{_word(began)}" if alarm_id else reader.scope.request_id)
+    trigger = Trigger(TriggerKind.ALARM, f"{alarm_id}/{word(began)}" if alarm_id else reader.scope.request_id)
     try:
         trigger = Trigger(TriggerKind.ALARM, trigger.id, read_time(time))
     except ValueError:
@@ -47,7 +47,7 @@ def read_alarm(body: Mapping[str, Any], path: str, reader: Reader, record: str |
     if (namespace := body.get("namespace")) != NAMESPACE:
         fix = f"Send alarms of {NAMESPACE} alone to this function."
         return reader.refuse(trigger, f"{path}.namespace", f"the alarm is about {str(namespace)[:40]!r}, not about DCS", fix, record)
-    name, metric = _word(body.get("alarm_name")), _word(body.get("metric_name"))
+    name, metric = word(body.get("alarm_name")), word(body.get("metric_name"))
     rule = reader.plans.rule_for(name, metric) if reader.plans else None
     if rule is None:
         what = f"no rule maps the alarm {name[:60]!r} on {metric[:60]!r}"
@@ -80,13 +80,3 @@ def _instance_of(body: Mapping[str, Any], details: Mapping[str, Any]) -> str | N
             named = {one for match in _DIMENSION.findall(text[:1000]) if (one := normal_id(match))}
             found = named or found
     return found.pop() if len(found) == 1 else None
-
-
-def _word(value: object) -> str:
-    return (
-        value
-        if isinstance(value, str)
-        else str(value)
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20
-        else ""
-    )

@@ -207,5 +207,12 @@ def read_time(value: object) -> datetime | None:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
+def word(value: object) -> str:
+    """A text or a whole number of an envelope as text; empty for all else, and for numbers too long to be an id."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20:
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
 def _below(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key

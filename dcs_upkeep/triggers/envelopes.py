@@ -14,7 +14,7 @@ from dcs_upkeep.deliveries import Delivery, Item
 from dcs_upkeep.model import Trigger, TriggerKind
 from dcs_upkeep.parsing import UnreadableTextError, read_json
 from dcs_upkeep.triggers.alarms import is_alarm, read_alarm, refuse_cloudwatch
-from dcs_upkeep.triggers.content import Reader, read_time
+from dcs_upkeep.triggers.content import Reader, read_time, word
 
 Event = Mapping[str, Any]
 MAX_RECORDS = 100
@@ -231,14 +231,7 @@ def _one(item: Item, trigger: Trigger) -> Delivery:
 
 
 def _word(event: Event, key: str) -> str:
-    value = event.get(key)
-    return (
-        value
-        if isinstance(value, str)
-        else str(value)
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20
-        else ""
-    )
+    return word(event.get(key))
 
 
 def _as_object(text: Any) -> dict[str, Any] | None:
