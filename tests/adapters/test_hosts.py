@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dcs_upkeep.adapters import hosts
 from dcs_upkeep.errors import CloudError, SettingsError
@@ -94,26 +92,15 @@ def test_a_key_pair_never_shows_in_text() -> None:
     assert "token'" not in repr(pair)
 
 
-@pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    for key, value in {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
-        monkeypatch.setenv(key, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-    yield "eu-central-1"
-    server.stop()
-
-
-def test_the_secret_holds_the_pair_on_lambda(secrets: str) -> None:
-    client = boto3.client("secretsmanager", region_name=secrets)
+def test_the_secret_holds_the_pair_on_lambda(aws: str) -> None:
+    client = boto3.client("secretsmanager", region_name="eu-central-1")
     arn = client.create_secret(Name="huawei", SecretString=json.dumps({**PAIR, "HUAWEICLOUD_SDK_AK": "ak-of-secret"}))["ARN"]
     pair = hosts.detect(LambdaContext(), {**PAIR, "UPKEEP_CREDENTIALS_SECRET": arn}).credentials()
     assert (pair.ak, pair.project_id) == ("ak-of-secret", "p")
 
 
-def test_a_secret_that_cannot_be_used_never_shows_its_content(secrets: str) -> None:
-    client = boto3.client("secretsmanager", region_name=secrets)
+def test_a_secret_that_cannot_be_used_never_shows_its_content(aws: str) -> None:
+    client = boto3.client("secretsmanager", region_name="eu-central-1")
     arn = client.create_secret(Name="broken", SecretString="ak=very-secret")["ARN"]
     with pytest.raises(SettingsError) as caught:
         hosts.detect(LambdaContext(), {"UPKEEP_CREDENTIALS_SECRET": arn}).credentials()

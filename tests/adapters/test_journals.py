@@ -13,7 +13,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals import open_journal
@@ -23,22 +22,9 @@ from dcs_upkeep.ports import Journal
 from tests.fakes import FakeClock
 from tests.tables import create_table
 
+pytestmark = pytest.mark.usefixtures("aws")
 STORES = ("memory", "sqlite", "dynamodb")
 Open = Callable[..., Journal]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    yield "http://{}:{}".format(*moto.get_host_and_port())
-    moto.stop()
-
-
-@pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
 
 @pytest.fixture
@@ -47,18 +33,18 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(params=STORES)
-def url(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> str:
-    return make_url(request.param, server, tmp_path)
+def url(request: pytest.FixtureRequest, moto: str, tmp_path: Path) -> str:
+    return make_url(request.param, moto, tmp_path)
 
 
-def make_url(store: str, server: str, folder: Path) -> str:
+def make_url(store: str, moto: str, folder: Path) -> str:
     if store == "memory":
         return "memory:"
     if store == "sqlite":
         return f"sqlite:///{folder}/deep/journal.db"
     table = f"journal-{abs(hash(str(folder)))}"
-    create_table(boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=server), table)
-    return f"dynamodb://{table}?region=eu-central-1&endpoint={server}"
+    create_table(boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=moto), table)
+    return f"dynamodb://{table}?region=eu-central-1&endpoint={moto}"
 
 
 @pytest.fixture
@@ -211,7 +197,7 @@ def losing_answers(target: str, drop: Callable[[bytes], bool]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("lost", [1, 2, 99])
-def test_dynamodb_knows_its_own_write_whose_answer_was_lost(lost: int, server: str, tmp_path: Path, clock: FakeClock) -> None:
+def test_dynamodb_knows_its_own_write_whose_answer_was_lost(lost: int, moto: str, tmp_path: Path, clock: FakeClock) -> None:
     """Written, and nobody heard: the SDK's own second attempt must not read as another owner."""
     left = [lost]
 
@@ -221,8 +207,8 @@ def test_dynamodb_knows_its_own_write_whose_answer_was_lost(lost: int, server: s
             return True
         return False
 
-    with losing_answers(server, drop) as proxy:
-        url = make_url("dynamodb", server, tmp_path).replace(server, proxy)
+    with losing_answers(moto, drop) as proxy:
+        url = make_url("dynamodb", moto, tmp_path).replace(moto, proxy)
         journal = open_journal(url, clock=clock)
         journal.append("run/a", 0, {"n": 1})
         assert journal.read("run/a") == [(0, {"n": 1})]
@@ -242,9 +228,9 @@ def test_a_store_that_cannot_be_reached_says_what_to_do(clock: FakeClock, tmp_pa
         folder.read("run/a")
 
 
-def test_a_missing_table_is_named(server: str, clock: FakeClock) -> None:
+def test_a_missing_table_is_named(moto: str, clock: FakeClock) -> None:
     with pytest.raises(JournalError, match="Create the table nobody"):
-        open_journal(f"dynamodb://nobody?region=eu-central-1&endpoint={server}", clock=clock).read("run/a")
+        open_journal(f"dynamodb://nobody?region=eu-central-1&endpoint={moto}", clock=clock).read("run/a")
 
 
 @pytest.mark.parametrize(
@@ -255,9 +241,9 @@ def test_an_address_that_names_no_store_is_refused(url: str, clock: FakeClock) -
         open_journal(url, clock=clock)
 
 
-def test_a_pair_of_its_own_signs_the_calls(server: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_of_its_own_signs_the_calls(moto: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """GeminiDB's user and password, where there is no environment to find them in."""
-    url = make_url("dynamodb", server, tmp_path)
+    url = make_url("dynamodb", moto, tmp_path)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dcs_upkeep.adapters.topics import build_topics
 from dcs_upkeep.errors import CloudError
@@ -19,21 +17,6 @@ from dcs_upkeep.ports import Message
 
 URN = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
 MESSAGE = Message("DCS Upkeep succeeded", "DCS Upkeep report: succeeded\n\nall is well")
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
-@pytest.fixture
-def sns(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    for key, value in {"AWS_ENDPOINT_URL": aws, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
-        monkeypatch.setenv(key, value)
-    return aws
 
 
 def topic(name: str, emu: Emulator | None = None) -> Any:
@@ -75,7 +58,7 @@ def test_smn_that_cannot_be_reached_says_so() -> None:
         topic(URN, emu).publish(MESSAGE)
 
 
-def test_sns_gets_subject_and_text(sns: str) -> None:
+def test_sns_gets_subject_and_text(aws: str) -> None:
     client, queue = boto3.client("sns", region_name="eu-central-1"), boto3.client("sqs", region_name="eu-central-1")
     arn = client.create_topic(Name="reports")["TopicArn"]
     url = queue.create_queue(QueueName="reader")["QueueUrl"]
@@ -86,12 +69,12 @@ def test_sns_gets_subject_and_text(sns: str) -> None:
     assert (body["MessageId"], body["Subject"], body["Message"]) == (message_id, MESSAGE.subject, MESSAGE.text)
 
 
-def test_an_sns_refusal_names_code_and_permission(sns: str) -> None:
+def test_an_sns_refusal_names_code_and_permission(aws: str) -> None:
     with pytest.raises(CloudError, match="sns:Publish"):
         topic("arn:aws:sns:eu-central-1:123456789012:nobody").publish(MESSAGE)
 
 
-def test_sns_that_cannot_be_reached_says_so(sns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sns_that_cannot_be_reached_says_so(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(CloudError, match="no answer came"):
         topic("arn:aws:sns:eu-central-1:123456789012:x").publish(MESSAGE)

@@ -12,13 +12,12 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
@@ -32,6 +31,7 @@ from dcs_upkeep.settings import SETTING_FIELDS
 from tests.contexts import LambdaContext
 from tests.fakes import FakeClock
 
+pytestmark = pytest.mark.usefixtures("region")
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
 NOT_IN_MOTO = (
@@ -44,23 +44,9 @@ NOT_IN_MOTO = (
 SECRET_ARN = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:huawei-AbCdEf"
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
-@pytest.fixture(autouse=True)
-def keys(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key, value in {
-        "AWS_ENDPOINT_URL": aws,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": REGION,
-    }.items():
-        monkeypatch.setenv(key, value)
+@pytest.fixture
+def region(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
 def transformed(code: str = "s3://code/key.zip") -> dict[str, Any]:
@@ -185,7 +171,7 @@ def test_the_stack_s_function_carries_a_scheduled_run_to_its_report(monkeypatch:
             TopicArn=made["ReportTopic"], Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:123456789012:reader-of-the-stack"
         )
         for key, value in environment.items():
-            monkeypatch.setenv(key, value)
+            monkeypatch.setenv(key, str(value))  # moto keeps a Number parameter as a number
         monkeypatch.setattr(wire, "SystemClock", lambda: clock)
         at = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         request = {"action": "restart", "select": {"tags": {"upkeep": "weekly"}}}

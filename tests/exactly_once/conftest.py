@@ -14,7 +14,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.local.emulator import Emulator, make_fleet
@@ -76,16 +75,8 @@ class Lab:
         return [one for put in self.emu.truth.puts for one in put.ids]
 
 
-@pytest.fixture(scope="session")
-def dynamodb() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
 @pytest.fixture
-def lab(tmp_path: Path, dynamodb: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Lab]]:
+def lab(tmp_path: Path, moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Lab]]:
     """Makes a lab with so many instances on this store."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -98,8 +89,8 @@ def lab(tmp_path: Path, dynamodb: str, monkeypatch: pytest.MonkeyPatch) -> Itera
         url = f"sqlite:///{tmp_path}/journal-{len(running)}.db"
         if store == "dynamodb":
             table = f"j{abs(hash((str(tmp_path), len(running))))}"
-            create_table(boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=dynamodb), table)
-            url = f"dynamodb://{table}?region=eu-central-1&endpoint={dynamodb}"
+            create_table(boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=moto), table)
+            url = f"dynamodb://{table}?region=eu-central-1&endpoint={moto}"
         return Lab(emu, url)
 
     yield make

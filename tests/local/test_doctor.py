@@ -12,7 +12,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from moto.sns.models import sns_backends
 
 from dcs_upkeep.adapters.clocks import SystemClock
@@ -27,21 +26,6 @@ from tests.tables import create_table
 URN = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
 ARN = "arn:aws:sns:eu-central-1:123456789012:{}"
 NOWHERE = "http://127.0.0.1:9"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
-@pytest.fixture
-def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    for key, value in {"AWS_ENDPOINT_URL": moto, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
-        monkeypatch.setenv(key, value)
-    return moto
 
 
 @pytest.fixture
