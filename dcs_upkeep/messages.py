@@ -14,6 +14,7 @@ from dcs_upkeep.ports import Message
 from dcs_upkeep.report import FINE, REPORT_MARK, InstanceReport, Report
 
 MAX_SUBJECT = 99
+PART_MARK = 8  # as in (12/34)
 MAX_BYTES = 250_000
 NEXT_BYTES = 20_000  # an event for thousands of instances stands in the returned report and in the log
 _ORDER = ("failed", "unknown", "refused", "deferred", "not_attempted", "accepted", "completed", "skipped", "planned")
@@ -45,13 +46,21 @@ def progress(what: str, report: Report) -> Message:
 def _subject(report: Report) -> str:
     repeated = "(repeated?) " if report.get("possibly_repeated") else ""
     urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else ""
-    return _ascii(f"{repeated}{urgent}DCS Upkeep {report['status']}: {_about(report)} - {_counted(report)}", MAX_SUBJECT)
+    head, tail = f"{repeated}{urgent}DCS Upkeep {report['status']}: ", f" - {_counted(report)}"
+    # The name gives way, never the counts; a part's number takes some room as well.
+    return _ascii(f"{head}{_about(report, MAX_SUBJECT - len(head) - len(tail) - PART_MARK)}{tail}", MAX_SUBJECT)
 
 
-def _about(report: Report) -> str:
-    plan = report["plan"]
-    action = plan["action"] or "event"
-    return f"{action} {plan['name'] or ''} in {report['region'] or 'no region'}".replace("  ", " ")
+def _about(report: Report, room: int = MAX_SUBJECT) -> str:
+    """The action, the plan's name as far as it fits, and the region."""
+    action, name = report["plan"]["action"] or "event", _ascii(report["plan"]["name"] or "", MAX_SUBJECT)
+    where = f" in {report['region'] or 'no region'}"
+    if name.split(" ")[0].casefold() == action:
+        action = ""  # "restart the caches" says it already
+    room -= len(action) + len(where) + 1
+    if len(name) > room:
+        name = f"{name[: room - 3]}..." if room > 6 else ""
+    return " ".join(part for part in (action, name) if part) + where
 
 
 def _counted(report: Report) -> str:

@@ -55,6 +55,20 @@ def test_a_glance_at_the_subject_is_enough() -> None:
     assert message.subject.startswith("ACTION NEEDED: DCS Upkeep partial: restart nightly in cn-north-4 - 1 unknown, 2 completed")
 
 
+def test_a_long_name_never_hides_the_counts() -> None:
+    outcomes = [*some(2, OutcomeKind.COMPLETED), *some(1, OutcomeKind.UNKNOWN, 2)]
+    (message,) = messages.compose(report(outcomes, name="the caches of " * 9, next_step="ACTION NEEDED: look."))
+    assert message.subject.endswith("in cn-north-4 - 1 unknown, 2 completed")
+    assert "restart the ca" in message.subject
+    parts = messages.compose(report(some(20_000, OutcomeKind.FAILED), name="x" * 128))
+    assert all(part.subject.endswith("- 20000 failed") for part in parts)
+
+
+def test_a_name_that_begins_with_the_action_says_it_once() -> None:
+    (message,) = messages.compose(report([], name="Restart the caches"))
+    assert ": Restart the caches in cn-north-4" in message.subject
+
+
 def test_a_long_report_is_cut_by_what_is_fine_and_says_so() -> None:
     outcomes = [*some(5000, OutcomeKind.COMPLETED), *some(50, OutcomeKind.FAILED, 5000)]
     (message,) = messages.compose(report(outcomes))
