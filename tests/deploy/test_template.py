@@ -116,27 +116,35 @@ def test_metric_filters_and_alarms_speak_of_what_the_log_has() -> None:
     assert alarms["SilenceAlarm"]["Period"] * 7 <= 604_800  # CloudWatch's limit
 
 
-def granted() -> set[str]:
-    role = of_type("AWS::IAM::Role")["FunctionRole"]
+# What Lambda does in the function's name: its log, and the queue of failed events.
+PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+SCHEDULER = {"lambda:InvokeFunction", "sqs:SendMessage"}
+
+
+def granted(role: Mapping[str, Any]) -> set[str]:
+    assert "ManagedPolicyArns" not in role, "what others manage may grow"
     actions: set[str] = set()
     for policy in role["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement["Resource"] != "*"
             listed = statement["Action"]
             actions |= {listed} if isinstance(listed, str) else set(listed)
+    assert not any("*" in action for action in actions)
     return actions
 
 
 def test_rights_are_those_of_the_calls_and_no_more() -> None:
-    """Each adapter lists what it asks; the queue of failed events is the platform's own sending, in the function's name."""
+    """Each adapter lists what it asks."""
     asked = {
         *hosts.PERMISSIONS.values(),
         *dynamodb.PERMISSIONS.values(),
         *(right for right in topics.PERMISSIONS.values() if right.startswith("sns:")),
         *(right for right in selfcalls.PERMISSIONS.values() if right.startswith("lambda:")),
     }
-    assert granted() - {"sqs:SendMessage"} == asked
-    assert not any("*" in action for action in granted())
+    roles = of_type("AWS::IAM::Role")
+    assert granted(roles.pop("FunctionRole")) == asked | PLATFORM
+    assert len(roles) == 2
+    assert all(granted(role) == SCHEDULER for role in roles.values())
 
 
 def create_stack(emu: Emulator) -> Mapping[str, str]:
