@@ -76,8 +76,14 @@ _WANTED = {
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that was probably meant, else all of them."""
     names = list(known)
-    near = difflib.get_close_matches(name[:64].lower(), names, 1, 0.6)
-    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(names)}."
+    return meant(name, names) or f"Known here: {', '.join(names)}."
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`Did you mean x?`, whatever the letters' case; empty where no known name is near."""
+    by_lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name[:64].lower(), by_lower, 1, 0.6)
+    return f"Did you mean {by_lower[near[0]]}?" if near else ""
 
 
 def join(path: str, key: str) -> str:

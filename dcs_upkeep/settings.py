@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
+from dcs_upkeep.complaints import meant
 from dcs_upkeep.errors import Problem, SettingsError
 from dcs_upkeep.model import Action
 from dcs_upkeep.windows import Blackout, parse_blackout
@@ -178,6 +179,11 @@ def env_name(field_name: str) -> str:
 SETTING_FIELDS = MappingProxyType({env_name(item.name): item for item in fields(Settings)})
 
 
+def name_to_write(name: str) -> str:
+    """What to write instead of a name that no setting has."""
+    return meant(name, SETTING_FIELDS) or "See the settings table of the README."
+
+
 def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
     """Read `UPKEEP_SETTINGS`, one JSON object that may carry any setting (FunctionGraph allows 20 variables)."""
     raw = lookup("UPKEEP_SETTINGS")
@@ -195,7 +201,7 @@ def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
     texts: dict[str, str] = {}
     for key, value in values.items():
         if key not in SETTING_FIELDS:
-            problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "no setting has this name", "See the settings table of the README."))
+            problems.append(Problem(f"UPKEEP_SETTINGS.{key[:80]}", "no setting has this name", name_to_write(key)))
         elif isinstance(value, bool) or not isinstance(value, str | int | float):
             problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "the value is no text or number", "Write it as text."))
         else:

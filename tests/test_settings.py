@@ -54,3 +54,10 @@ def test_an_address_with_a_password_is_not_repeated(name: str) -> None:
 )
 def test_texts_become_values(name: str, text: str, field: str, value: object) -> None:
     assert getattr(read_settings({name: text}.get), field) == value
+
+
+def test_a_misspelt_name_in_the_object_is_told_the_right_one() -> None:
+    with pytest.raises(SettingsError, match=r"Did you mean UPKEEP_POLL_S\?"):
+        read_settings({"UPKEEP_SETTINGS": '{"UPKEEP_POL_S": 7}'}.get)
+    with pytest.raises(SettingsError, match="settings table"):
+        read_settings({"UPKEEP_SETTINGS": '{"x": 7}'}.get)

@@ -5,7 +5,6 @@ It reads. The one thing that it writes is an entry in a stream of its own in the
 
 from __future__ import annotations
 
-import difflib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
@@ -26,7 +25,7 @@ from dcs_upkeep.local.topic_checks import look_at
 from dcs_upkeep.model import Instance
 from dcs_upkeep.plans import Plans, load_plans
 from dcs_upkeep.ports import Clock, Journal
-from dcs_upkeep.settings import SETTING_FIELDS, Settings, read_settings
+from dcs_upkeep.settings import SETTING_FIELDS, Settings, name_to_write, read_settings
 from dcs_upkeep.wire import Invocation
 
 # No harmless call needs these, so that only a run shows whether they are granted.
@@ -69,9 +68,7 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
     """A setting that nothing reads looks as if it were set."""
     for name in sorted(environ):
         if name.startswith("UPKEEP_") and name not in SETTING_FIELDS and name != "UPKEEP_SETTINGS":
-            near = difflib.get_close_matches(name.upper(), SETTING_FIELDS, 1)
-            fix = f"Did you mean {near[0]}?" if near else "See the settings table of the README."
-            yield Finding("fail", name, "no setting has this name", fix)
+            yield Finding("fail", name, "no setting has this name", name_to_write(name))
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
