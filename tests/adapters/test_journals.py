@@ -17,7 +17,7 @@ import pytest
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.adapters.journals.rows import TTL_S
-from dcs_upkeep.errors import JournalError, SeqTakenError, SettingsError
+from dcs_upkeep.errors import JournalError, RecordError, SeqTakenError, SettingsError
 from dcs_upkeep.ports import Journal
 from tests.fakes import FakeClock
 from tests.tables import create_table
@@ -253,3 +253,16 @@ def test_a_pair_of_its_own_signs_the_calls(moto: str, tmp_path: Path, clock: Fak
     assert "hunter2" not in journal.name
     with pytest.raises(JournalError, match="NoCredentialsError"):
         open_journal(url, clock=clock).read("run/a")
+
+
+@pytest.mark.parametrize("content", [{}, {"entry": {"S": "not json"}}, {"entry": {"S": "[1]"}}])
+def test_what_somebody_else_put_there_is_not_taken_for_an_entry(
+    content: dict[str, Any], moto: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    url = make_url("dynamodb", moto, tmp_path)
+    journal = open_journal(url, clock=clock)
+    journal.append("run/a", 0, {"n": 0})
+    client = boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=moto)
+    client.put_item(TableName=url.split("//")[1].split("?")[0], Item={"stream": {"S": "run/a"}, "seq": {"N": "1"}, **content})
+    with pytest.raises(RecordError, match="entry 1 is no JSON object"):
+        journal.read("run/a")

@@ -96,7 +96,8 @@ class DynamoJournal:
                 raise self._failed("query", err) from None
             for item in page["Items"]:
                 expires_at = int(item["expires_at"]["N"]) if "expires_at" in item else None
-                rows.append((int(item["seq"]["N"]), item["entry"]["S"], expires_at))
+                text = item.get("entry", {}).get("S", "")  # what a stranger put there without one is no entry, and `checked` says so
+                rows.append((int(item["seq"]["N"]), text, expires_at))
             if "LastEvaluatedKey" not in page:
                 break
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
