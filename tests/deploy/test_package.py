@@ -23,9 +23,9 @@ BUILT = {("functiongraph", ""), ("lambda", ""), ("functiongraph", "--geminidb")}
 PROGRAM = """
 import json, sys
 folder, host, told = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-if told["planted"]:
-    sys.path.append(told["planted"])
 sys.path.insert(1, folder)
+if told["planted"]:
+    sys.path.insert(1, told["planted"])  # a runtime's own copies may stand before the code's folder
 import handler
 class Lambda:
     function_name, aws_request_id, invoked_function_arn = "f", "r", "arn:aws:lambda:eu-central-1:1:function:f"
@@ -88,6 +88,20 @@ def test_nothing_else_is_inside(built: dict[str, Path]) -> None:
         for name in names
         if name.startswith(("tests/", "dcs_upkeep/local", "events/", "boto3")) or "/tests/" in name or name.endswith(".pyi")
     ]
+
+
+@pytest.mark.xdist_group("package")
+def test_every_module_is_compiled_for_a_folder_that_cannot_be_written_to(built: dict[str, Path]) -> None:
+    """Where the interpreter is at hand; unchecked, since a platform that unpacks may change the times of the sources."""
+    if package.find_interpreter(PYTHON) is None:
+        pytest.skip(f"no Python {PYTHON} is on this machine, so that nothing can be compiled for it")
+    with zipfile.ZipFile(built["functiongraph"]) as archive:
+        names = set(archive.namelist())
+        ours = [Path(name) for name in names if name.endswith(".py") and (name == "handler.py" or name.startswith("dcs_upkeep/"))]
+        assert len(ours) > 50
+        for path in ours:
+            compiled = archive.read((path.parent / "__pycache__" / f"{path.stem}.cpython-312.pyc").as_posix())
+            assert int.from_bytes(compiled[4:8], "little") == 1, "PEP 552: by hash, not checked"
 
 
 @pytest.mark.xdist_group("package")

@@ -114,6 +114,7 @@ def test_metric_filters_and_alarms_speak_of_what_the_log_has() -> None:
     names = {one["MetricTransformations"][0]["MetricName"] for one in of_type("AWS::Logs::MetricFilter").values()}
     assert {one["MetricName"] for one in alarms.values()} - names == {"ApproximateNumberOfMessagesVisible"}
     assert alarms["SilenceAlarm"]["Period"] * 7 <= 604_800  # CloudWatch's limit
+    assert transformed()["Resources"]["SilenceAlarm"]["Condition"] == "IsScheduled"
 
 
 # What Lambda does in the function's name: its log, and the queue of failed events.
