@@ -114,6 +114,8 @@ class Run:
                     return
                 continue
             self._wave(plan, number, gate)
+            if not gate.time_is_up and state.stop is None and state.at_stage(Stage.PENDING, wave=number):
+                gate.out_of_time(f"time was up before all of wave {number} could be sent")
             if plan.watch_timeout_s is not None and state.at_stage(*UNDER_WAY, wave=number):
                 gate.out_of_time(f"time was up before wave {number} was seen to be back")
             if state.stop is not None or gate.time_is_up:

@@ -322,3 +322,85 @@ def test_a_run_that_cannot_be_judged_is_left_alone_and_stops_no_other(spoil: Any
         answer = w.run({"command": "sweep"})
         assert (answer["status"], len(answer["unreadable"]), answer["resumed"]) == ("failed", 1, [])
         assert {w.executions()[one] for one in w.ids[3:]} == {1}
+
+
+def test_a_duplicate_leaves_a_run_alone_that_is_under_way() -> None:
+    with world(2, journal=True) as w:
+        told: list[dict[str, Any]] = []
+
+        def deliver_again(_: float) -> None:
+            w.clock.on_sleep = None
+            told.append(w.run(RUN))
+
+        w.clock.on_sleep = deliver_again
+        report = w.run(RUN)
+        assert (report["status"], report["replayed"], report["hops"]) == ("succeeded", False, 0)
+        assert told[0]["status"] == "running"
+        assert "another invocation works on" in told[0]["next"]
+        assert set(w.executions().values()) == {1}
+
+
+def test_an_instance_that_another_run_has_taken_meanwhile_is_not_acted_on() -> None:
+    """A stall longer than the lease, during which nobody took the run itself over, but another run took one of its instances."""
+    with world(2, journal=True) as w:
+
+        def stall(_: float) -> None:
+            w.clock.on_sleep = None
+            w.clock.sleep(600)
+            other = w.run({"action": "restart", "instances": w.ids[1:], "run_id": "second"})
+            assert other["counts"] == {"completed": 1}
+
+        w.clock.on_sleep = stall
+        report = w.run({"action": "restart", "instances": w.ids, "run_id": "first", "rollout": {"canary": 1}})
+        (refused,) = [one for one in report["instances"] if one["outcome"] == "refused"]
+        assert (refused["instance_id"], refused["guard"]) == (w.ids[1], "claims")
+        assert set(w.executions().values()) == {1}
+
+
+def test_a_call_does_not_leave_on_a_lease_that_ends_before_it_might() -> None:
+    """The journal was slow to say that `sending` is written: whoever waits for the lease's end would not wait for this call."""
+
+    class Slow(MemoryJournal):
+        slow = True
+
+        def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
+            super().append(stream, seq, entry)
+            if entry.get("kind") == "sending" and self.slow:
+                self.slow = False
+                w.clock.sleep(100)  # of the lease's 120, where a call may take 35 and clocks may be 10 apart
+
+    with world(2, journal=True) as w:
+        w.journal = Slow(w.clock)
+        report = w.run({**RUN, "rollout": {"canary": 0}})
+        assert "lease" in w.log.named("wave.sent")[0]["reason"]
+        assert len(w.puts) == 1
+        assert report["counts"] == {"completed": 2}
+
+
+def test_what_shows_its_effect_before_it_is_sent_again_is_not_sent_again() -> None:
+    """Throttled in one invocation, restarted by whoever until the next one: that is what was wanted, and once is enough."""
+    with world(2, journal=True, faults=[Fault("put", "429", times=None)]) as w:
+        event = {**RUN, "rollout": {"canary": 0}}
+        first, _ = hop(w, event, 20.0, most=1)
+        assert first["status"] == "deferred"
+        tried = len(w.puts)
+        w.emu.clear_faults()
+        for one in w.ids:
+            w.emu.act(one, "restart")
+        w.clock.sleep(15)
+        report, _ = hop(w, {"resume": first["run_id"]}, 900.0)
+        assert report["counts"] == {"completed": 2}
+        assert all("another actor cannot be excluded" in one["reason"] for one in report["instances"])
+        assert len(w.puts) == tried
+
+
+@pytest.mark.parametrize("journal", [True, False], ids=["journal", "no journal"])
+def test_throttled_to_the_end_of_an_invocation_the_rest_is_deferred_and_not_dropped(journal: bool) -> None:
+    with world(2, journal=journal, faults=[Fault("put", "429", times=None)]) as w:
+        report, _ = hop(w, {**RUN, "rollout": {"canary": 0}}, 20.0, most=1)
+        assert report["status"] == "deferred"
+        assert report["counts"] == {"deferred": 2}
+        w.emu.clear_faults()
+        again = {"resume": report["run_id"]} if journal else json.JSONDecoder().raw_decode(report["next"], report["next"].index("{"))[0]
+        assert hop(w, again, 900.0)[0]["counts"] == {"completed": 2}
+        assert set(w.executions().values()) == {1}
