@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dcs_upkeep import bootstrap
+
 # Our copies of the SDKs come first: the FunctionGraph runtime bundles huaweicloudsdkcore 3.1.111 and an old requests.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from dcs_upkeep import wire
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Handle one event: returns the report, or raises where nothing was sent and the platform should keep the event."""
-    return wire.handle(event, context)
+    return bootstrap.handle(event, context)

@@ -12,9 +12,9 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import handler
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 class Context:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dcs_upkeep.errors import CloudError
-from dcs_upkeep.model import Credentials
-from dcs_upkeep.ports import Message
+from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.model import Credentials
+from dcs_upkeep.domain.ports import Message
 
 
 class FakeClock:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dcs_upkeep import wire
-from dcs_upkeep.adapters.hosts import LocalHost
+from dcs_upkeep import bootstrap
+from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
-from dcs_upkeep.errors import RefusedError
+from dcs_upkeep.domain.errors import RefusedError
+from dcs_upkeep.domain.ports import Host, Journal
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
-from dcs_upkeep.ports import Host, Journal
 from tests.fakes import FakeClock, FakeLog
 
 TOPIC = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
@@ -68,7 +68,7 @@ class World:
     ) -> dict[str, Any]:
         environ = self.environ(**settings)
         host = host or (LocalHost(environ) if left_s is None else TimedHost(environ, self.clock, left_s))
-        return wire.handle(event, host=host, clock=self.clock, log=self.log, journal=self.journal, dry_run=dry_run)
+        return bootstrap.handle(event, host=host, clock=self.clock, log=self.log, journal=self.journal, dry_run=dry_run)
 
     def refused(self, event: Any, **settings: str) -> Mapping[str, Any]:
         """The report of a run that is refused whole."""

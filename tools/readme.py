@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dcs_upkeep.guard_list import GUARDS
-from dcs_upkeep.settings import SETTING_FIELDS
+from dcs_upkeep.domain.settings import SETTING_FIELDS
+from dcs_upkeep.guards.catalog import GUARDS
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from dcs_upkeep.plans import plans_schema
-from dcs_upkeep.report import Report
-from dcs_upkeep.request import Request
+from dcs_upkeep.domain.request import Request
+from dcs_upkeep.reporting.report import Report
+from dcs_upkeep.triggers.plans_file import plans_schema
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from dcs_upkeep import wire
-from dcs_upkeep.adapters.hosts import LocalHost
-from dcs_upkeep.errors import RefusedError, SettingsError, UpkeepError
+from dcs_upkeep import bootstrap
+from dcs_upkeep.adapters.hosts.local import LocalHost
+from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
-from dcs_upkeep.local.doctor import examine
-from dcs_upkeep.local.place import REFUSED, Place, Surface, place
-from dcs_upkeep.local.samples import fill_in
-from dcs_upkeep.parsing import UnreadableTextError, read_json
-from dcs_upkeep.plans import load_plans
+from dcs_upkeep.local.doctor.checks import examine
+from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment
+from dcs_upkeep.local.event_files import fill_in
+from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
+from dcs_upkeep.triggers.plans_file import load_plans
 
 OK, NOT_ALL, DEFERRED = 0, 1, 3
 EXITS: Mapping[str, int] = {
@@ -31,11 +31,9 @@ EXITS: Mapping[str, int] = {
     "deferred": DEFERRED,
     "running": DEFERRED,
 }
-
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Maintenance on fleets of Huawei Cloud DCS."
 )
-
 Event = Annotated[str, typer.Argument(help="A JSON file with the event, or - for standard input.")]
 Cloud = Annotated[bool, typer.Option("--cloud/--local", help="The real cloud, or the embedded emulator.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report alone, as JSON.")]
@@ -59,10 +57,12 @@ def _handling(*, dry_run: bool) -> Callable[..., None]:
         instances: Instances = 24,
         time_scale: TimeScale = 60.0,
         journal: JournalUrl = None,
-        plans: PlansFile = wire.PLANS_PATH,
+        plans: PlansFile = bootstrap.PLANS_PATH,
     ) -> None:
-        surface = Surface()
-        with place(surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=time_scale, kept=False) as here:
+        surface = Terminal()
+        with open_environment(
+            surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=time_scale, kept=False
+        ) as here:
             if not as_json:
                 fleet_size = instances if fleet is None else "your"
                 where = "on the real cloud" if cloud else f"on an emulator with {fleet_size} instances; nothing real is touched"
@@ -79,9 +79,9 @@ app.command("plan", help="Show what an event would do, and change nothing.")(_ha
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="The file of reviewed plans.")] = wire.PLANS_PATH) -> None:
+def check(file: Annotated[Path, typer.Argument(help="The file of reviewed plans.")] = bootstrap.PLANS_PATH) -> None:
     """Check a plans.json: every problem, with its place."""
-    surface = Surface()
+    surface = Terminal()
     try:
         found = load_plans(file.read_bytes())
     except OSError as err:
@@ -132,11 +132,11 @@ def resume(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: 
 
 
 @app.command()
-def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None, plans: PlansFile = wire.PLANS_PATH) -> None:
+def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None, plans: PlansFile = bootstrap.PLANS_PATH) -> None:
     """Look for what would go wrong: settings, plans, clock, credentials, rights, topics, journal."""
-    surface = Surface()
+    surface = Terminal()
     found = []
-    with place(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
+    with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
         for finding in examine(here.environ, plans, here.clock):
             found.append(finding)
             if not as_json:
@@ -146,33 +146,35 @@ def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = 
     raise typer.Exit(NOT_ALL if any(finding.state == "fail" for finding in found) else OK)
 
 
-def _read_event(surface: Surface, event: str, here: Place) -> object:
+def _read_event(surface: Terminal, event: str, here: Environment) -> object:
     """The event of a file, or of standard input, with the times that an example leaves open filled in."""
     try:
         text = sys.stdin.read() if event == "-" else Path(event).read_text(encoding="utf-8")
-        return read_json(fill_in(text, here.clock.now()))
+        return parse_untrusted_json(fill_in(text, here.clock.now()))
     except OSError as err:
         surface.fail(f"{event}: {err.strerror}. Name a file with the event, or - for standard input.")
-    except (UnreadableTextError, UnicodeDecodeError) as err:
+    except (InvalidJsonError, UnicodeDecodeError) as err:
         surface.fail(f"{event}: {err}")
 
 
 def _command(body: Mapping[str, Any], *, cloud: bool, journal: str | None, as_json: bool = False) -> None:
     """A control event, or a run to go on with: on the journal alone, so the emulator is small."""
-    surface = Surface()
-    with place(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
+    surface = Terminal()
+    with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
         _show_end(
-            surface, _answer(surface, here, body, wire.PLANS_PATH, as_json=as_json or "command" in body, dry_run=False), as_json=as_json
+            surface,
+            _answer(surface, here, body, bootstrap.PLANS_PATH, as_json=as_json or "command" in body, dry_run=False),
+            as_json=as_json,
         )
 
 
-def _answer(surface: Surface, here: Place, body: object, plans: Path, *, as_json: bool, dry_run: bool) -> Mapping[str, Any]:
+def _answer(surface: Terminal, here: Environment, body: object, plans: Path, *, as_json: bool, dry_run: bool) -> Mapping[str, Any]:
     """What the function says, whether it returns or refuses."""
     host = LocalHost(here.environ)
 
     def handled(log: progress.Progress) -> Mapping[str, Any]:
         try:
-            return wire.handle(body, host=host, clock=here.clock, log=log, plans_path=plans, dry_run=dry_run)
+            return bootstrap.handle(body, host=host, clock=here.clock, log=log, plans_path=plans, dry_run=dry_run)
         except RefusedError as err:
             return err.report
         except SettingsError as err:
@@ -190,7 +192,7 @@ def _answer(surface: Surface, here: Place, body: object, plans: Path, *, as_json
     return handled(progress.Plain(surface.out))
 
 
-def _show_end(surface: Surface, answer: Mapping[str, Any], *, as_json: bool) -> None:
+def _show_end(surface: Terminal, answer: Mapping[str, Any], *, as_json: bool) -> None:
     """The report, and the exit status that goes with the worst of it."""
     told = answer.get("runs") if isinstance(answer.get("runs"), list) and "command" not in answer else [answer]
     reports = [one for one in told or [] if "status" in one and "instances" in one]

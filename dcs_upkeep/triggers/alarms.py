@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dcs_upkeep.deliveries import Ignored, Item
-from dcs_upkeep.model import Trigger, TriggerKind
-from dcs_upkeep.request import normal_id
-from dcs_upkeep.triggers.content import Reader, read_time, word
+from dcs_upkeep.domain.model import Trigger, TriggerKind
+from dcs_upkeep.domain.request import normal_id
+from dcs_upkeep.domain.timestamps import read_time
+from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored
+from dcs_upkeep.triggers.payload import PayloadParser, word
 
 NAMESPACE = "SYS.DCS"
 _DIMENSION = re.compile(r"dcs_instance_id\W{1,3}([0-9a-fA-F-]{32,36})", re.ASCII)
@@ -23,7 +24,7 @@ def is_alarm(body: Mapping[str, Any]) -> bool:
     return "alarm_status" in body and ("alarm_id" in body or "alarm_name" in body)
 
 
-def read_alarm(body: Mapping[str, Any], path: str, reader: Reader, record: str | None) -> Item:
+def read_alarm(body: Mapping[str, Any], path: str, reader: PayloadParser, record: str | None) -> DeliveryItem:
     """The run that a rule makes of an alarm; nothing for one that is over."""
     variables = body.get("template_variable")
     details: Mapping[str, Any] = variables if isinstance(variables, dict) else {}
@@ -59,7 +60,7 @@ def read_alarm(body: Mapping[str, Any], path: str, reader: Reader, record: str |
     return reader.request({**rule.request, "instances": [instance_id]}, path, trigger, record, alarm_id)
 
 
-def refuse_cloudwatch(body: Mapping[str, Any], path: str, trigger: Trigger, reader: Reader, record: str | None) -> Item:
+def refuse_cloudwatch(body: Mapping[str, Any], path: str, trigger: Trigger, reader: PayloadParser, record: str | None) -> DeliveryItem:
     """A CloudWatch alarm knows nothing of DCS instances; a rule would have nothing to act on."""
     what = f"this is the CloudWatch alarm {str(body.get('AlarmName'))[:60]!r}, which names no DCS instance"
     return reader.refuse(trigger, path, what, "Let Cloud Eye watch DCS; its alarms are mapped by rules in plans.json.", record)

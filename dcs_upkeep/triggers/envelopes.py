@@ -10,24 +10,25 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from dcs_upkeep.deliveries import Delivery, Item
-from dcs_upkeep.model import Trigger, TriggerKind
-from dcs_upkeep.parsing import UnreadableTextError, read_json
+from dcs_upkeep.domain.model import Trigger, TriggerKind
+from dcs_upkeep.domain.timestamps import read_time
 from dcs_upkeep.triggers.alarms import is_alarm, read_alarm, refuse_cloudwatch
-from dcs_upkeep.triggers.content import Reader, read_time, word
+from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem
+from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
+from dcs_upkeep.triggers.payload import PayloadParser, word
 
 Event = Mapping[str, Any]
 MAX_RECORDS = 100
 UNEXPANDED = "<aws.scheduler."
 
 
-def timer(event: Event, reader: Reader) -> Delivery:
+def timer(event: Event, reader: PayloadParser) -> Delivery:
     """FunctionGraph TIMER: `user_event` is the text that was typed in, JSON or the name of a plan."""
     trigger, problem = _trigger(TriggerKind.TIMER, f"{_word(event, 'trigger_name')}/", event.get("time"), "time", reader, timed=True)
     return _one(problem or reader.text(event.get("user_event"), "user_event", trigger), trigger)
 
 
-def scheduler(event: Event, reader: Reader) -> Delivery:
+def scheduler(event: Event, reader: PayloadParser) -> Delivery:
     """EventBridge Scheduler: whatever its `Input` says; ours holds the request and the scheduled time as its key."""
     trigger, problem = _trigger(TriggerKind.SCHEDULER, _word(event, "run_id"), event.get("time"), "time", reader)
     if problem is None and UNEXPANDED in json.dumps([event.get("run_id"), event.get("time")]):
@@ -44,10 +45,10 @@ def scheduler(event: Event, reader: Reader) -> Delivery:
     return _one(problem or reader.value(event["request"], "request", trigger), trigger)
 
 
-def smn(event: Event, reader: Reader) -> Delivery:
+def smn(event: Event, reader: PayloadParser) -> Delivery:
     """SMN: one record or several, each its own; `message` is text."""
 
-    def read(record: Any, path: str) -> Item:
+    def read(record: Any, path: str) -> DeliveryItem:
         body = record.get("smn") if isinstance(record, dict) else None
         if not isinstance(body, dict):
             return reader.refuse(_nameless(TriggerKind.SMN, reader), f"{path}.smn", "this is no SMN record")
@@ -66,10 +67,10 @@ def smn(event: Event, reader: Reader) -> Delivery:
     return _each(TriggerKind.SMN, event["record"], "record", reader, read)
 
 
-def sns(event: Event, reader: Reader) -> Delivery:
+def sns(event: Event, reader: PayloadParser) -> Delivery:
     """Amazon SNS: each record its own; `Message` is text."""
 
-    def read(record: Any, path: str) -> Item:
+    def read(record: Any, path: str) -> DeliveryItem:
         body = record.get("Sns") if isinstance(record, dict) else None
         if not isinstance(body, dict):
             return reader.refuse(_nameless(TriggerKind.SNS, reader), f"{path}.Sns", "this is no SNS record")
@@ -78,10 +79,10 @@ def sns(event: Event, reader: Reader) -> Delivery:
     return _each(TriggerKind.SNS, event["Records"], "Records", reader, read)
 
 
-def sqs(event: Event, reader: Reader) -> Delivery:
+def sqs(event: Event, reader: PayloadParser) -> Delivery:
     """Amazon SQS: each message its own, with the SNS notification inside where there is one."""
 
-    def read(record: Any, path: str) -> Item:
+    def read(record: Any, path: str) -> DeliveryItem:
         if not isinstance(record, dict) or not isinstance(record.get("messageId"), str):
             return reader.refuse(_nameless(TriggerKind.SQS, reader), f"{path}.messageId", "this is no SQS record", record="")
         name: str = record["messageId"]
@@ -100,10 +101,10 @@ def sqs(event: Event, reader: Reader) -> Delivery:
     return Delivery(delivery.kind, delivery.items, delivery.several, sqs=True)
 
 
-def eventgrid(events: Any, reader: Reader) -> Delivery:
+def eventgrid(events: Any, reader: PayloadParser) -> Delivery:
     """Huawei EventGrid: CloudEvents, bare or wrapped in `{"events": [...]}`; the request is in `data`."""
 
-    def read(event: Any, path: str) -> Item:
+    def read(event: Any, path: str) -> DeliveryItem:
         if not isinstance(event, dict) or "specversion" not in event:
             return reader.refuse(_nameless(TriggerKind.EVENTGRID, reader), path, "this is no CloudEvent")
         trigger, problem = _trigger(TriggerKind.EVENTGRID, _word(event, "id"), event.get("time"), f"{path}.time", reader)
@@ -112,7 +113,7 @@ def eventgrid(events: Any, reader: Reader) -> Delivery:
     return _each(TriggerKind.EVENTGRID, events, "events", reader, read)
 
 
-def eventbridge(event: Event, reader: Reader) -> Delivery:
+def eventbridge(event: Event, reader: PayloadParser) -> Delivery:
     """An EventBridge rule: the request is in `detail`."""
     trigger, problem = _trigger(TriggerKind.EVENTBRIDGE, _word(event, "id"), event.get("time"), "time", reader)
     if problem is None and not event["detail"]:
@@ -122,12 +123,12 @@ def eventbridge(event: Event, reader: Reader) -> Delivery:
     return _one(problem or _any(event["detail"], "detail", trigger, reader), trigger)
 
 
-def http(event: Event, reader: Reader) -> Delivery:
+def http(event: Event, reader: PayloadParser) -> Delivery:
     """APIG, API Gateway (both versions) and Lambda function URLs: the body, plain or base64."""
     context = event["requestContext"] if isinstance(event.get("requestContext"), dict) else {}
     trigger = Trigger(TriggerKind.HTTP, _word(context, "requestId") or reader.scope.request_id)
     body = event.get("body")
-    item: Item
+    item: DeliveryItem
     if not isinstance(body, str | dict) or body == "":
         item = reader.refuse(trigger, "body", "the request has no body")
     elif isinstance(body, dict):
@@ -142,7 +143,7 @@ def http(event: Event, reader: Reader) -> Delivery:
     return Delivery(TriggerKind.HTTP, (item,), http=True)
 
 
-def kafka(event: Event, reader: Reader) -> Delivery:
+def kafka(event: Event, reader: PayloadParser) -> Delivery:
     """Kafka and DMS of FunctionGraph: messages by topic; a message has no id, so its digest is its key."""
     flat: list[tuple[str, Any, str]] = []
     records = event["records"]
@@ -152,7 +153,7 @@ def kafka(event: Event, reader: Reader) -> Delivery:
         messages = inner if isinstance(inner, list) else [None]
         flat += [(topic, message, f"records[{number}].messages[{place}]") for place, message in enumerate(messages)]
 
-    def read(one: Any, _: str) -> Item:
+    def read(one: Any, _: str) -> DeliveryItem:
         topic, message, path = one
         text = message if isinstance(message, str) else json.dumps(message, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -163,7 +164,7 @@ def kafka(event: Event, reader: Reader) -> Delivery:
     return _each(TriggerKind.KAFKA, flat, "records", reader, read)
 
 
-def _sns_body(body: Event, path: str, reader: Reader, record: str | None) -> Item:
+def _sns_body(body: Event, path: str, reader: PayloadParser, record: str | None) -> DeliveryItem:
     trigger, problem = _trigger(
         TriggerKind.SNS, _word(body, "MessageId"), body.get("Timestamp"), f"{path}.Timestamp", reader, record=record
     )
@@ -176,7 +177,7 @@ def _sns_body(body: Event, path: str, reader: Reader, record: str | None) -> Ite
     return _message(body.get("Message"), f"{path}.Message", trigger, reader, record)
 
 
-def _message(text: Any, path: str, trigger: Trigger, reader: Reader, record: str | None = None) -> Item:
+def _message(text: Any, path: str, trigger: Trigger, reader: PayloadParser, record: str | None = None) -> DeliveryItem:
     """A topic's message: an alarm of either cloud, or what every other trigger may carry."""
     inner = _as_object(text)
     if inner is not None and is_alarm(inner):
@@ -186,7 +187,7 @@ def _message(text: Any, path: str, trigger: Trigger, reader: Reader, record: str
     return reader.text(text, path, trigger, record)
 
 
-def _any(value: Any, path: str, trigger: Trigger, reader: Reader) -> Item:
+def _any(value: Any, path: str, trigger: Trigger, reader: PayloadParser) -> DeliveryItem:
     """Content that is an object in some deliveries and its text in others."""
     if isinstance(value, dict) and is_alarm(value):
         return read_alarm(value, path, reader, None)
@@ -195,7 +196,7 @@ def _any(value: Any, path: str, trigger: Trigger, reader: Reader) -> Item:
     return reader.value(value, path, trigger)
 
 
-def _each(kind: TriggerKind, records: Any, path: str, reader: Reader, read: Callable[[Any, str], Item]) -> Delivery:
+def _each(kind: TriggerKind, records: Any, path: str, reader: PayloadParser, read: Callable[[Any, str], DeliveryItem]) -> Delivery:
     """Each record for itself: one that is bad never stops the others."""
     if not isinstance(records, list) or not 1 <= len(records) <= MAX_RECORDS:
         count = len(records) if isinstance(records, list) else 0
@@ -206,8 +207,8 @@ def _each(kind: TriggerKind, records: Any, path: str, reader: Reader, read: Call
 
 
 def _trigger(
-    kind: TriggerKind, key: str, time: object, path: str, reader: Reader, *, timed: bool = False, record: str | None = None
-) -> tuple[Trigger, Item | None]:
+    kind: TriggerKind, key: str, time: object, path: str, reader: PayloadParser, *, timed: bool = False, record: str | None = None
+) -> tuple[Trigger, DeliveryItem | None]:
     """The trigger, and the refusal where its time cannot be read or its key is missing. `timed`: the time is part of the key."""
     at: datetime | None = None
     fault = None
@@ -222,11 +223,11 @@ def _trigger(
     return Trigger(kind, key or reader.scope.request_id, at), fault
 
 
-def _nameless(kind: TriggerKind, reader: Reader) -> Trigger:
+def _nameless(kind: TriggerKind, reader: PayloadParser) -> Trigger:
     return Trigger(kind, reader.scope.request_id)
 
 
-def _one(item: Item, trigger: Trigger) -> Delivery:
+def _one(item: DeliveryItem, trigger: Trigger) -> Delivery:
     return Delivery(trigger.kind, (item,))
 
 
@@ -239,7 +240,7 @@ def _as_object(text: Any) -> dict[str, Any] | None:
     if not isinstance(text, str):
         return None
     try:
-        value = read_json(text)
-    except UnreadableTextError:
+        value = parse_untrusted_json(text)
+    except InvalidJsonError:
         return None
     return value if isinstance(value, dict) else None

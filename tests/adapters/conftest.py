@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from dcs_upkeep.adapters.dcs import HuaweiDcs
+from dcs_upkeep.adapters.dcs.client import HuaweiDcs
+from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.local.emulator import Emulator, make_fleet
-from dcs_upkeep.model import Credentials
 from tests.fakes import FakeClock
 
 

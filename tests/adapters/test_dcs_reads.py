@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from dcs_upkeep.adapters.dcs import HuaweiDcs, reads
-from dcs_upkeep.errors import CloudError, SettingsError
+from dcs_upkeep.adapters.dcs import read_answers
+from dcs_upkeep.adapters.dcs.client import HuaweiDcs
+from dcs_upkeep.domain.errors import CloudError, SettingsError
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests.fakes import FakeClock
 
@@ -270,7 +271,7 @@ LOOSE: dict[str, Any] = {
 
 def test_odd_types_in_one_row_spoil_no_page() -> None:
     """The API's own samples hold numbers where text is announced; the SDK's models raise on it."""
-    (one, other), count, total = reads.page_of(page([LOOSE, {"name": "no id"}, 7, {"instance_id": "b"}], instance_num=True))
+    (one, other), count, total = read_answers.page_of(page([LOOSE, {"name": "no id"}, 7, {"instance_id": "b"}], instance_num=True))
     assert (count, total) == (4, None)
     assert (one.instance_id, one.name, one.status, one.engine_version, one.replica_count) == ("abc-1", "", "RUNNING", "6.0", 2)
     assert one.tags == {"1": "true", "env": ""}
@@ -280,14 +281,14 @@ def test_odd_types_in_one_row_spoil_no_page() -> None:
 @pytest.mark.parametrize("body", ["null", "[]", "7", '"x"', "{}", '{"instances": null}', '{"instances": {}}', "<html>", ""])
 def test_what_is_no_list_is_never_an_empty_fleet(body: str) -> None:
     """It would be reported as: nothing matched, all well."""
-    with pytest.raises(reads.UnreadableError):
-        reads.page_of(body.encode())
+    with pytest.raises(read_answers.UnreadableError):
+        read_answers.page_of(body.encode())
 
 
 def test_an_answer_about_another_instance_is_unreadable() -> None:
     """Evidence about one instance must not come from another."""
-    with pytest.raises(reads.UnreadableError):
-        reads.shown(b'{"instance_id": "b", "status": "RESTARTING"}', "a")
+    with pytest.raises(read_answers.UnreadableError):
+        read_answers.shown(b'{"instance_id": "b", "status": "RESTARTING"}', "a")
 
 
 SETTINGS = [

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from dcs_upkeep.adapters.dcs import HuaweiDcs, answers
+from dcs_upkeep.adapters.dcs import status_answers
+from dcs_upkeep.adapters.dcs.client import HuaweiDcs
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.model import AnswerKind, Credentials
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
-from dcs_upkeep.model import Action, AnswerKind, Credentials
 from tests.fakes import FakeClock
 
 Emulate = Callable[..., Emulator]
@@ -154,7 +156,7 @@ class Raw:
 )
 def test_rows_are_matched_without_regard_to_case_and_contradictions_say_nothing(content: bytes, results: dict[str, str]) -> None:
     """A contradiction taken as success would be a completion that nobody saw."""
-    answer = answers.from_response(Raw(content), ["a-1"], answers.cleaner(()))
+    answer = status_answers.from_response(Raw(content), ["a-1"], status_answers.cleaner(()))
     assert (answer.kind, answer.results) == (AnswerKind.RESULTS, results)
 
 
@@ -165,7 +167,7 @@ def test_rows_are_matched_without_regard_to_case_and_contradictions_say_nothing(
 )
 def test_a_body_without_a_result_list_is_a_lost_answer(content: bytes) -> None:
     """It must not raise either: the request was sent, and a raise would end the run without its report."""
-    assert answers.from_response(Raw(content), ["a-1"], answers.cleaner(())).kind is AnswerKind.LOST
+    assert status_answers.from_response(Raw(content), ["a-1"], status_answers.cleaner(())).kind is AnswerKind.LOST
 
 
 def test_a_hanging_server_is_given_up_when_the_time_left_is_over(emulate: Emulate, connect: Connect) -> None:
@@ -224,11 +226,11 @@ def test_an_older_connection_error_does_not_make_a_lost_answer_look_unsent(emula
 
 def test_without_proof_an_error_counts_as_lost() -> None:
     """Should a later SDK bypass our connections, nothing may look unsent that was sent."""
-    from dcs_upkeep.adapters.dcs.sdk import Wire
+    from dcs_upkeep.adapters.dcs.transport import Wire
 
     wire = Wire(FakeClock())
     wire.begin((5, 30))
-    assert answers.from_error(OSError("refused"), str, not_sent=wire.seen and not wire.written).kind is AnswerKind.LOST
+    assert status_answers.from_error(OSError("refused"), str, not_sent=wire.seen and not wire.written).kind is AnswerKind.LOST
 
 
 def test_an_answer_after_the_bytes_left_is_lost_even_when_it_was_a_reset(emulate: Emulate, connect: Connect) -> None:

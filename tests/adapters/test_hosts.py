@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from dcs_upkeep.adapters import hosts
-from dcs_upkeep.errors import CloudError, SettingsError
+from dcs_upkeep.adapters.hosts import functiongraph
+from dcs_upkeep.domain.errors import CloudError, SettingsError
 from tests.contexts import FunctionGraphContext, LambdaContext
 
 PAIR = {"HUAWEICLOUD_SDK_AK": "ak-of-env", "HUAWEICLOUD_SDK_SK": "sk-of-env", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
@@ -17,9 +18,9 @@ PAIR = {"HUAWEICLOUD_SDK_AK": "ak-of-env", "HUAWEICLOUD_SDK_SK": "sk-of-env", "H
 
 def fg(
     settings: dict[str, str] | None = None, ak: str = "ak", sk: str = "sk", token: str = "token", without: tuple[str, ...] = ()
-) -> hosts.FunctionGraphHost:
+) -> functiongraph.FunctionGraphHost:
     found = hosts.detect(FunctionGraphContext(settings or {}, ak=ak, sk=sk, token=token, left_s=42, without=without), {})
-    assert isinstance(found, hosts.FunctionGraphHost)
+    assert isinstance(found, functiongraph.FunctionGraphHost)
     return found
 
 

@@ -10,10 +10,10 @@ import boto3
 import pytest
 
 from dcs_upkeep.adapters.topics import build_topics
-from dcs_upkeep.errors import CloudError
+from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.model import Credentials
+from dcs_upkeep.domain.ports import Message
 from dcs_upkeep.local.emulator import Emulator, Fault
-from dcs_upkeep.model import Credentials
-from dcs_upkeep.ports import Message
 
 URN = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
 MESSAGE = Message("DCS Upkeep succeeded", "DCS Upkeep report: succeeded\n\nall is well")

@@ -16,13 +16,12 @@ import pytest
 from botocore import xform_name
 from samtranslator.yaml_helper import yaml_parse
 
-from dcs_upkeep.adapters import alarms, topics
-from dcs_upkeep.adapters.dcs import client
-from dcs_upkeep.local import topic_checks
+from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
+from dcs_upkeep.local.doctor import topics
 from dcs_upkeep.local.emulator import Emulator, make_fleet
-from dcs_upkeep.settings import SETTING_FIELDS, Settings, read_settings
 from tests.deploy.test_package import BUILT
 from tests.deploy.test_terraform import blocks
+from tests.rights import asked
 from tests.tables import create_table
 from tools import dev
 
@@ -156,12 +155,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_right_on_huawei_cloud_is_named() -> None:
-    asked = {
-        *client.PERMISSIONS.values(),
-        *alarms.PERMISSIONS.values(),
-        *(one for one in topics.PERMISSIONS.values() if one.startswith("smn:")),
-    }
-    assert [one for one in asked if f"`{one}`" not in text_of("deploy-lambda.md")] == []
+    assert [one for one in asked("ces", "dcs", "smn") if f"`{one}`" not in text_of("deploy-lambda.md")] == []
 
 
 def test_every_parameter_and_variable_is_named() -> None:
@@ -174,6 +168,6 @@ def test_the_doctor_s_own_rights_are_named_and_not_the_function_s() -> None:
     policies = (ROOT / "template.yml").read_text(encoding="utf-8") + (ROOT / "deploy" / "functiongraph" / "main.tf").read_text(
         encoding="utf-8"
     )
-    for right in topic_checks.PERMISSIONS.values():
+    for right in topics.PERMISSIONS.values():
         assert f"`{right}`" in text_of("operate.md")
         assert right not in policies

@@ -18,7 +18,6 @@ WHEELS = ROOT / "build" / "wheels"
 PYTHON = "3.12"
 TOKEN = "token-of-the-agency"
 BUILT = {("functiongraph", ""), ("lambda", ""), ("functiongraph", "--geminidb")}  # what the tests below build: host, ARGS
-
 # Runs in the unpacked folder, with nothing else on the path: no site-packages, no user site, no environment.
 PROGRAM = """
 import json, sys

@@ -23,13 +23,12 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 import handler
-from dcs_upkeep import wire
-from dcs_upkeep.adapters import hosts, selfcalls, topics
-from dcs_upkeep.adapters.journals import dynamodb
+from dcs_upkeep import bootstrap
+from dcs_upkeep.domain.settings import SETTING_FIELDS
 from dcs_upkeep.local.emulator import Emulator, make_fleet
-from dcs_upkeep.settings import SETTING_FIELDS
 from tests.contexts import LambdaContext
 from tests.fakes import FakeClock
+from tests.rights import asked
 
 pytestmark = pytest.mark.usefixtures("region")
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,14 +135,8 @@ def granted(role: Mapping[str, Any]) -> set[str]:
 
 def test_rights_are_those_of_the_calls_and_no_more() -> None:
     """Each adapter lists what it asks."""
-    asked = {
-        *hosts.PERMISSIONS.values(),
-        *dynamodb.PERMISSIONS.values(),
-        *(right for right in topics.PERMISSIONS.values() if right.startswith("sns:")),
-        *(right for right in selfcalls.PERMISSIONS.values() if right.startswith("lambda:")),
-    }
     roles = of_type("AWS::IAM::Role")
-    assert granted(roles.pop("FunctionRole")) == asked | PLATFORM
+    assert granted(roles.pop("FunctionRole")) == asked("dynamodb", "lambda", "secretsmanager", "sns") | PLATFORM
     assert len(roles) == 2
     assert all(granted(role) == SCHEDULER for role in roles.values())
 
@@ -181,7 +174,7 @@ def test_the_stack_s_function_carries_a_scheduled_run_to_its_report(monkeypatch:
         )
         for key, value in environment.items():
             monkeypatch.setenv(key, str(value))  # moto keeps a Number parameter as a number
-        monkeypatch.setattr(wire, "SystemClock", lambda: clock)
+        monkeypatch.setattr(bootstrap, "SystemClock", lambda: clock)
         at = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         request = {"action": "restart", "select": {"tags": {"upkeep": "weekly"}}}
         report = handler.handler({"request": request, "run_id": f"arn:aws:scheduler:x/{at}", "time": at}, LambdaContext())

@@ -10,12 +10,12 @@ from typing import Any
 import hcl2
 import pytest
 
-from dcs_upkeep import triggers
-from dcs_upkeep.adapters import alarms, selfcalls, topics
-from dcs_upkeep.adapters.dcs import client
-from dcs_upkeep.deliveries import Control, Run, Scope
-from dcs_upkeep.settings import SETTING_FIELDS
+from dcs_upkeep.domain.run import ControlCommand
+from dcs_upkeep.domain.settings import SETTING_FIELDS
+from dcs_upkeep.triggers import parser
+from dcs_upkeep.triggers.delivery import RunIdScope, StartRun
 from tests.fakes import FakeClock
+from tests.rights import asked
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "functiongraph"
 MAIN = (FOLDER / "main.tf").read_text(encoding="utf-8")
@@ -118,13 +118,7 @@ def test_what_the_platform_needs_in_a_vpc_never_reaches_the_code() -> None:
 
 
 def test_rights_are_those_of_the_calls_and_no_more() -> None:
-    asked = {
-        *client.PERMISSIONS.values(),
-        *alarms.PERMISSIONS.values(),
-        *(one for one in topics.PERMISSIONS.values() if one.startswith("smn:")),
-        *(one for one in selfcalls.PERMISSIONS.values() if one.startswith("functiongraph:")),
-    }
-    assert granted_by("this") == asked
+    assert granted_by("this") == asked("ces", "dcs", "functiongraph", "smn")
 
 
 def test_the_platform_never_retries_and_says_what_failed() -> None:
@@ -141,10 +135,10 @@ def test_timers_name_their_zone_and_send_what_the_function_takes() -> None:
             '\\"', '"'
         )
     )  # type: ignore[index]
-    scope, now = Scope("functiongraph", "f", "r", "p", "r"), FakeClock().now()
-    for text, kind in ((json.dumps(request), Run), ('{"command": "sweep"}', Control)):
+    scope, now = RunIdScope("functiongraph", "f", "r", "p", "r"), FakeClock().now()
+    for text, kind in ((json.dumps(request), StartRun), ('{"command": "sweep"}', ControlCommand)):
         event = {"trigger_type": "TIMER", "trigger_name": "t", "time": now.isoformat(), "user_event": text}
-        (item,) = triggers.parse(event, scope, None, now).items
+        (item,) = parser.parse(event, scope, None, now).items
         assert isinstance(item, kind)
     assert 'schedule      = "5m"' in MAIN
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
-from huaweicloudsdkdcs.v2 import (
-    ListBackgroundTaskRequest,
-    ListConfigurationsRequest,
-    ListInstancesRequest,
-    ShowInstanceRequest,
-)
+from huaweicloudsdkdcs.v2 import ListBackgroundTaskRequest, ListConfigurationsRequest, ListInstancesRequest, ShowInstanceRequest
 from huaweicloudsdksmn.v2 import PublishMessageRequest, PublishMessageRequestBody, SmnClient
 
 from dcs_upkeep.local.emulator import Fault, Instance, make_fleet

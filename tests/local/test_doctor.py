@@ -16,10 +16,10 @@ from moto.sns.models import sns_backends
 
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
-from dcs_upkeep.errors import UpkeepError
-from dcs_upkeep.local import doctor
+from dcs_upkeep.domain.errors import UpkeepError
+from dcs_upkeep.local.doctor import checks
+from dcs_upkeep.local.doctor.finding import Finding
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
-from dcs_upkeep.local.findings import Finding
 from tests.local.test_cli import cli
 from tests.tables import create_table
 
@@ -50,7 +50,7 @@ def examine(tmp_path: Path) -> Iterator[Callable[..., list[Finding]]]:
             **changes,
         }
         environ = {key: value for key, value in settings.items() if value is not None}
-        found = list(doctor.examine(environ, plans or tmp_path / "plans.json"))
+        found = list(checks.examine(environ, plans or tmp_path / "plans.json"))
         assert emu.truth.count("put") + emu.truth.count("publish") + emu.truth.count("copy") == 0, "it only reads"
         assert emu.sk not in " ".join(map(str, found))
         return found
@@ -247,7 +247,7 @@ def test_a_store_that_breaks_its_promise_is_found() -> None:
 
     for kind, word in ((Overwriting, "second entry"), (Forgetful, "read back")):
         with pytest.raises(UpkeepError, match=word):
-            doctor._write_and_read_back(kind(SystemClock()), SystemClock())
+            checks._write_and_read_back(kind(SystemClock()), SystemClock())
 
 
 def test_on_the_command_line_the_exit_status_tells(tmp_path: Path) -> None:

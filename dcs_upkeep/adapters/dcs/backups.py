@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from dcs_upkeep.adapters.dcs import lean, reads
-from dcs_upkeep.errors import CloudError
+from dcs_upkeep.adapters.dcs import lean, read_answers
+from dcs_upkeep.domain.errors import CloudError
 
 if TYPE_CHECKING:
     from dcs_upkeep.adapters.dcs.client import HuaweiDcs
+
 
 PARALLEL = 16
 LATEST = 50  # records of one instance that are looked at: ours is among the latest
@@ -64,14 +65,14 @@ class HuaweiBackups:
 
 
 def _rows(content: object) -> list[dict[str, Any]]:
-    rows = reads.body_of(content).get("backup_record_response")
+    rows = read_answers.body_of(content).get("backup_record_response")
     if not isinstance(rows, list):
-        raise reads.UnreadableError("the answer holds no list of backups")
+        raise read_answers.UnreadableError("the answer holds no list of backups")
     return [row for row in rows if isinstance(row, dict)]
 
 
 def _backup_id(content: object) -> str:
-    backup_id = reads.body_of(content).get("backup_id")
+    backup_id = read_answers.body_of(content).get("backup_id")
     if not isinstance(backup_id, str) or not backup_id:
-        raise reads.UnreadableError("the answer names no backup")
+        raise read_answers.UnreadableError("the answer names no backup")
     return backup_id

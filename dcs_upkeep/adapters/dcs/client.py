@@ -10,17 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dcs_upkeep import __version__
-from dcs_upkeep.adapters.dcs import answers, backups, classes, endpoints, reads
-from dcs_upkeep.errors import CloudError, Problem, SettingsError
-from dcs_upkeep.model import Action, Answer, AnswerKind, Credentials, Instance
-from dcs_upkeep.ports import Clock
-from dcs_upkeep.settings import BATCH_LIMIT
+from dcs_upkeep.adapters import endpoints
+from dcs_upkeep.adapters.dcs import backups, read_answers, status_answers
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.errors import CloudError, Problem, SettingsError
+from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance
+from dcs_upkeep.domain.ports import Clock
+from dcs_upkeep.domain.settings import BATCH_LIMIT
 
 if TYPE_CHECKING:
-    from dcs_upkeep.adapters.dcs.sdk import RawDcsClient, Wire
+    from dcs_upkeep.adapters.dcs.sdk import RawDcsClient
+    from dcs_upkeep.adapters.dcs.transport import Wire
+
 
 T = TypeVar("T")
-
 CONNECT_S, PUT_READ_S, READ_S = 5.0, 30.0, 15.0
 MIN_PUT_S = 3.0  # less is not worth a PUT whose answer would probably be lost
 SHOWS = 16  # `show` calls at the same time
@@ -30,14 +33,13 @@ READ_ATTEMPTS = 4
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 8.0
 MAX_PAGES = 1000
 MISSING = "DCS.3022"
-
 _LIST, _SHOW, _CONFIGS, _PUT = "list_instances", "show_instance", "list_configurations", "restart_or_flush_instances"
 # What the code asks of DCS, for the shipped policies and for messages. (DCS API, permissions and supported actions.)
 PERMISSIONS = {
     _LIST: "dcs:instance:list",
     _SHOW: "dcs:instance:get",
     _CONFIGS: "dcs:instance:getConfiguration",
-    _PUT: answers.PERMISSION,
+    _PUT: status_answers.PERMISSION,
     backups.COPY: "dcs:instance:backupData",
     backups.LIST: "dcs:instance:getDataBackupLog",
 }
@@ -68,7 +70,7 @@ class HuaweiDcs:
         self._clock = clock
         self._left = left
         self._random = random or random_module.SystemRandom().random
-        self._clean = answers.cleaner((credentials.ak, credentials.sk, credentials.security_token))
+        self._clean = status_answers.cleaner((credentials.ak, credentials.sk, credentials.security_token))
         self._lock = threading.Lock()
         self._calls: Counter[str] = Counter()
         self._client: RawDcsClient | None = None
@@ -98,8 +100,8 @@ class HuaweiDcs:
         try:
             raw = client.restart_or_flush_instances(sdk.RestartOrFlushInstancesRequest(body=body))
         except Exception as err:  # whatever it is, the request may have left: the answer says so instead of raising
-            return answers.from_error(err, self._clean, not_sent=wire.seen and not wire.written)
-        return answers.from_response(raw, asked, self._clean)
+            return status_answers.from_error(err, self._clean, not_sent=wire.seen and not wire.written)
+        return status_answers.from_response(raw, asked, self._clean)
 
     def put_timeout_s(self) -> float:
         """The longest that a PUT sent now may take, in seconds; 0 where under 3 s are left."""
@@ -144,12 +146,8 @@ class HuaweiDcs:
         return self._ask(
             _CONFIGS,
             lambda client, sdk: client.list_configurations(sdk.ListConfigurationsRequest(instance_id=instance_id)),
-            reads.configurations_of,
+            read_answers.configurations_of,
         )
-
-    def losses(self, action: Action, instances: Sequence[Instance]) -> Mapping[str, tuple[bool | None, str]]:
-        """Instance ID -> whether the action loses its data, None where nobody can tell, and why. See `classes`."""
-        return classes.classify(action, instances, self._show, self.configurations)
 
     @property
     def backups(self) -> backups.HuaweiBackups:
@@ -166,10 +164,10 @@ class HuaweiDcs:
             return self._ask(
                 _SHOW,
                 lambda client, sdk: client.show_instance(sdk.ShowInstanceRequest(instance_id=instance_id)),
-                lambda content: reads.shown(content, instance_id),
+                lambda content: read_answers.shown(content, instance_id),
             )
         except CloudError as err:
-            if err.status == 404 and answers.canonical_code(err.code or "") == MISSING:
+            if err.status == 404 and status_answers.canonical_code(err.code or "") == MISSING:
                 return None
             raise
 
@@ -187,9 +185,9 @@ class HuaweiDcs:
                 raise
             known = len(found)
             for one in instances:
-                found[one.instance_id] = reads.merged(found[one.instance_id], one) if one.instance_id in found else one
+                found[one.instance_id] = read_answers.merged(found[one.instance_id], one) if one.instance_id in found else one
             offset += rows
-            full = rows >= reads.PAGE
+            full = rows >= read_answers.PAGE
             # One full page that counts as many is either the whole fleet or an `instance_num` that counts pages: look once more.
             doubtful = full and total == rows
             more = total > offset if total is not None and total >= offset and not doubtful else full
@@ -204,8 +202,8 @@ class HuaweiDcs:
     def _page(self, offset: int) -> tuple[list[Instance], int, int | None]:
         return self._ask(
             _LIST,
-            lambda client, sdk: client.list_instances(sdk.ListInstancesRequest(limit=reads.PAGE, offset=offset)),
-            reads.page_of,
+            lambda client, sdk: client.list_instances(sdk.ListInstancesRequest(limit=read_answers.PAGE, offset=offset)),
+            read_answers.page_of,
         )
 
     def _ask(self, operation: str, call: Callable[[RawDcsClient, Any], Any], parse: Callable[[object], T]) -> T:
@@ -236,7 +234,7 @@ class HuaweiDcs:
                 return self._parsed(call(client), parse)
             except Exception as err:
                 fault = err
-                status = answers.status_of(err)
+                status = status_answers.status_of(err)
                 if (status is not None and status < 500 and status != 429) or (once and status != 429):
                     break
         raise self._cloud_error(operation, fault) from fault
@@ -244,18 +242,18 @@ class HuaweiDcs:
     @staticmethod
     def _parsed(raw: Any, parse: Callable[[object], T]) -> T:
         if raw.status_code != 200:
-            raise reads.UnreadableError(f"answered {raw.status_code}, which this API does not do")
+            raise read_answers.UnreadableError(f"answered {raw.status_code}, which this API does not do")
         return parse(raw.raw_content)
 
     def _cloud_error(self, operation: str, fault: Exception | None) -> CloudError:
         """The same words for every failed read: where, what, and what to do next."""
         if fault is None:
             return CloudError(operation, "no time is left in this invocation", "Give the function a longer timeout.")
-        status = answers.status_of(fault)
+        status = status_answers.status_of(fault)
         if status is None:
-            what = str(fault) if isinstance(fault, reads.UnreadableError) else f"no answer came ({answers.cause_of(fault)})"
+            what = str(fault) if isinstance(fault, read_answers.UnreadableError) else f"no answer came ({status_answers.cause_of(fault)})"
             return CloudError(operation, what, "Check the endpoint and the network path to it, then try again.")
-        code = answers.code_of(fault)
+        code = status_answers.code_of(fault)
         match status:
             case 401:
                 fix = "Check the key pair, its token, its project and this machine's clock."
@@ -268,7 +266,7 @@ class HuaweiDcs:
             case _:
                 fix = "Check UPKEEP_REGION, UPKEEP_ENDPOINT and UPKEEP_PROJECT_ID."
         what = self._clean(f"answered {status} {code}: {getattr(fault, 'error_msg', None)}")
-        return CloudError(operation, what, fix, status=status, code=code, request_id=answers.request_id_of(fault))
+        return CloudError(operation, what, fix, status=status, code=code, request_id=status_answers.request_id_of(fault))
 
     def _count(self, operation: str) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from huaweicloudsdkcore.sdk_response import SdkResponse
 
 from dcs_upkeep.adapters.dcs import lean, transport
 from dcs_upkeep.adapters.dcs.transport import Wire
-from dcs_upkeep.model import Credentials
+from dcs_upkeep.domain.model import Credentials
 
 __all__ = [
     "ChangeInstanceStatusBody",
@@ -24,8 +24,6 @@ __all__ = [
     "connect",
     "region_endpoint",
 ]
-
-
 _sdk = lean.load(
     (
         "dcs_client",

@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.retry import Retry
 
-from dcs_upkeep.ports import Clock
+from dcs_upkeep.domain.ports import Clock
 
 MAX_IDLE_S = 20.0  # a NAT may drop an idle connection silently, and a PUT on it would read as a lost answer
 

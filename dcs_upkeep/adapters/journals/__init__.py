@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
-from dcs_upkeep.errors import Problem, SettingsError
-from dcs_upkeep.ports import Clock, Journal
+from dcs_upkeep.domain.errors import Problem, SettingsError
+from dcs_upkeep.domain.ports import Clock, Journal
 
 
 def open_journal(url: str, *, clock: Clock, left: Callable[[], float] = lambda: math.inf, pair: tuple[str, str] | None = None) -> Journal:

@@ -12,12 +12,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dcs_upkeep.adapters.journals.rows import checked, expiry, to_text
-from dcs_upkeep.errors import JournalError, SeqTakenError
-from dcs_upkeep.ports import Clock
+from dcs_upkeep.domain.errors import JournalError, SeqTakenError
+from dcs_upkeep.domain.ports import Clock
 
 # What the code asks of the store here, for the shipped policies.
 PERMISSIONS = {"put_item": "dynamodb:PutItem", "query": "dynamodb:Query", "get_item": "dynamodb:GetItem"}
-
 CONNECT_S, READ_S = 3.0, 5.0
 ATTEMPTS = 4
 CONNECTIONS = 32  # claims are read 16 at a time

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Mapping
 
 from dcs_upkeep.adapters.journals.rows import checked, expiry, to_text
-from dcs_upkeep.errors import SeqTakenError
-from dcs_upkeep.ports import Clock
+from dcs_upkeep.domain.errors import SeqTakenError
+from dcs_upkeep.domain.ports import Clock
 
 
 class MemoryJournal:

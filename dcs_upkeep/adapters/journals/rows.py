@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from dcs_upkeep.errors import JournalError, RecordError
+from dcs_upkeep.domain.errors import JournalError, RecordError
 
 MAX_BYTES = 300_000  # an item of DynamoDB holds 400 KB, names and all
 TTL_S = 45 * 86_400

@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from dcs_upkeep.adapters.journals.rows import checked, expiry, to_text
-from dcs_upkeep.errors import JournalError, SeqTakenError
-from dcs_upkeep.ports import Clock
+from dcs_upkeep.domain.errors import JournalError, SeqTakenError
+from dcs_upkeep.domain.ports import Clock
 
 VERSION = 1
 BUSY_S = 10.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from .http import Answer, Call, Route, dcs_error
-from .world import World
+from .exchange import Answer, Call, Route, dcs_error
+from .fleet_state import FleetState
 
 BACKED_UP = frozenset({"ha", "cluster", "proxy", "ha_rw_split"})
 
@@ -15,7 +15,7 @@ BACKED_UP = frozenset({"ha", "cluster", "proxy", "ha_rw_split"})
 class BackupService:
     """Keeps the backups of every instance. `backup_s`: how long one takes; `ends_in`: instance ID -> how its backups end."""
 
-    world: World
+    state: FleetState
     backup_s: float = 20.0
     ends_in: dict[str, str] = field(default_factory=dict)
     records: dict[str, list[dict[str, object]]] = field(default_factory=dict)
@@ -25,24 +25,24 @@ class BackupService:
         return [Route("POST", path, "copy", self.copy), Route("GET", path, "backups", self.list_records)]
 
     def copy(self, call: Call) -> Answer:
-        one = self.world.find(call.path_values["instance_id"])
+        one = self.state.find(call.path_values["instance_id"])
         if one is None:
             return dcs_error(404, "DCS.3022", "The instance does not exist.")
         if one.cache_mode not in BACKED_UP:
             return dcs_error(400, "DCS.4086", "Only master/standby and cluster instances support this operation.")
         if one.status != "RUNNING":
             return dcs_error(400, "DCS.4049", "The instance is not running.")
-        with self.world.lock:
+        with self.state.lock:
             rows = self.records.setdefault(one.instance_id, [])
             backup_id = f"{len(rows) + 1:08x}-{one.instance_id[9:]}"
             body = json.loads(call.body or b"{}")
-            began = self.world.now()
+            began = self.state.now()
             rows.append({"backup_id": backup_id, "remark": body.get("remark"), "began": began, "instance_id": one.instance_id})
         return Answer(200, {"backup_id": backup_id})
 
     def list_records(self, call: Call) -> Answer:
         instance_id = call.path_values["instance_id"]
-        if self.world.find(instance_id) is None:
+        if self.state.find(instance_id) is None:
             return dcs_error(404, "DCS.3022", "The instance does not exist.")
         offset, limit = int(call.query.get("offset", "0")), int(call.query.get("limit", "10"))
         rows = list(reversed(self.records.get(instance_id, [])))
@@ -50,7 +50,7 @@ class BackupService:
         return Answer(200, {"total_num": len(rows), "backup_record_response": shown})
 
     def _shown(self, row: dict[str, object]) -> dict[str, object]:
-        age_s = self.world.now() - float(str(row["began"]))
+        age_s = self.state.now() - float(str(row["began"]))
         status = "backuping" if age_s < self.backup_s else self.ends_in.get(str(row["instance_id"]), "succeed")
         return {
             "backup_id": row["backup_id"],
@@ -61,5 +61,5 @@ class BackupService:
             "progress": "100.00" if status == "succeed" else "50.00",
             "backup_type": "manual",
             "backup_format": "rdb",
-            "created_at": self.world.iso(float(str(row["began"]))),
+            "created_at": self.state.iso(float(str(row["began"]))),
         }

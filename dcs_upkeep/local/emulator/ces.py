@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .http import Answer, Call, Route
+from .exchange import Answer, Call, Route
 
 
 @dataclass

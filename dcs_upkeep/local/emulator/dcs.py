@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from .exchange import Answer, Call, Route, dcs_error
 from .fleet import Instance, list_item, show_body
-from .http import Answer, Call, Route, dcs_error
-from .world import ACTIONS, World
+from .fleet_state import ACTIONS, FleetState
 
 BATCH_LIMIT = 50
 ID_FORMAT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -57,10 +57,10 @@ class RefusalError(Exception):
 
 
 class DcsService:
-    """Answers for the DCS endpoints over one world."""
+    """Answers for the DCS endpoints over one fleet."""
 
-    def __init__(self, world: World, rules: Rules) -> None:
-        self._world = world
+    def __init__(self, state: FleetState, rules: Rules) -> None:
+        self._state = state
         self._rules = rules
 
     def routes(self) -> list[Route]:
@@ -75,15 +75,15 @@ class DcsService:
 
     def list_instances(self, call: Call) -> Answer:
         offset, limit = _read_page(call.query)
-        with self._world.lock:
-            matches = [one for one in self._world.all() if _matches(one, call.query)]
+        with self._state.lock:
+            matches = [one for one in self._state.all() if _matches(one, call.query)]
         page = matches[offset : offset + limit]
         counted = page if self._rules.instance_num_counts_page else matches
-        rows = [list_item(one, self._world.iso) for one in page]
+        rows = [list_item(one, self._state.iso) for one in page]
         return Answer(200, {"instance_num": len(counted), "instances": rows})
 
     def show_instance(self, call: Call) -> Answer:
-        return Answer(200, show_body(self._find(call.path_values["instance_id"]), self._world.iso))
+        return Answer(200, show_body(self._find(call.path_values["instance_id"]), self._state.iso))
 
     def list_configs(self, call: Call) -> Answer:
         one = self._find(call.path_values["instance_id"])
@@ -97,7 +97,7 @@ class DcsService:
             200,
             {
                 "instance_id": one.instance_id,
-                "config_time": self._world.iso(one.updated_at),
+                "config_time": self._state.iso(one.updated_at),
                 "config_status": "SUCCESS",
                 "status": one.status,
                 "redis_config": rows,
@@ -113,7 +113,7 @@ class DcsService:
     def put_status(self, call: Call) -> Answer:
         """Check the whole batch, then execute it; the spared IDs are answered `failed` and left alone."""
         ids, action = self._read_put(call.body)
-        with self._world.lock:
+        with self._state.lock:
             healthy: list[str] = []
             for instance_id in ids:
                 try:
@@ -141,7 +141,7 @@ class DcsService:
             return
         done = tuple(one for one in ids if one not in call.spared)
         for instance_id in done:
-            self._world.execute(instance_id, action)
+            self._state.execute(instance_id, action)
         call.record.executed = done
 
     def _read_put(self, body: bytes) -> tuple[list[str], str]:
@@ -176,7 +176,7 @@ class DcsService:
 
     def _find(self, instance_id: str) -> Instance:
         _check_id(instance_id)
-        one = self._world.find(instance_id)
+        one = self._state.find(instance_id)
         if one is None or one.status == "DELETED":
             raise RefusalError(404, "DCS.3022", "The DCS instance does not exist.")
         return one

@@ -12,14 +12,14 @@ from typing import Any
 from .backups import BackupService
 from .ces import AlarmService
 from .dcs import DcsService, Rules
+from .exchange import Route
 from .faults import Fault, FaultPlan
 from .fleet import Instance
-from .http import Route
-from .server import Desk, Server
+from .fleet_state import FleetState
+from .server import Gateway, Server
 from .signature import Keys
 from .smn import SmnService
 from .truth import Record, Truth
-from .world import World
 
 # Fake on purpose: they open this emulator and nothing else.
 DEMO_AK = "EMULATEDACCESSKEY001"
@@ -44,7 +44,7 @@ class Emulator:
     `clock`: seconds, any origin; share it with the code under test so that nothing sleeps. Default: real time times
     `time_scale`. `base_date`: the date that the clock's first value stands for in created_at, updated_at, launched_at.
     `wall_clock`: the real time that signatures are checked against. `topics`: the topic URNs that exist, None for any.
-    `on_request`: called with each Record before it is answered, e.g. to change the world between two reads.
+    `on_request`: called with each Record before it is answered, e.g. to change the fleet between two reads.
     `rules`: fields of `dcs.Rules`, e.g. partial_execution=True, region_knows_stop_start=False.
     """
 
@@ -70,21 +70,21 @@ class Emulator:
         self.project_id, self.ak, self.sk, self.security_token = project_id, ak, sk, security_token
         self.truth = Truth()
         self.clock = clock or scaled_clock(time_scale)
-        self._world = World(fleet, self.clock, base_date, self.truth)
+        self._state = FleetState(fleet, self.clock, base_date, self.truth)
         read_rules = Rules(**rules)
-        self._routes = DcsService(self._world, read_rules).routes()
+        self._routes = DcsService(self._state, read_rules).routes()
         self._routes += SmnService(topics, self.truth, self.clock).routes()
-        self.backups = BackupService(self._world)
+        self.backups = BackupService(self._state)
         self.alarms = AlarmService()
         self._routes += self.backups.routes() + self.alarms.routes()
         self._plan = FaultPlan()
         for fault in faults:
             self.add_fault(fault)
-        desk = Desk(
+        gateway = Gateway(
             self._routes, Keys(ak, sk, security_token), project_id, self._plan, self.truth, self.clock,
             wall_clock, latency_s, read_rules.numeric_codes, on_request,
         )  # fmt: skip
-        self._server = Server(desk, port)
+        self._server = Server(gateway, port)
         self._thread: threading.Thread | None = None
 
     @property
@@ -113,28 +113,28 @@ class Emulator:
 
     def instance(self, instance_id: str) -> Instance:
         """A snapshot of one instance as a reader would see it now. KeyError if there is none."""
-        one = self._world.find(instance_id)
+        one = self._state.find(instance_id)
         if one is None:
             raise KeyError(instance_id)
         return one
 
     def instances(self) -> list[Instance]:
-        return self._world.all()
+        return self._state.all()
 
     def iso(self, at: float) -> str:
         """A clock value as the API would write it."""
-        return self._world.iso(at)
+        return self._state.iso(at)
 
     def add(self, one: Instance) -> None:
-        self._world.add(one)
+        self._state.add(one)
 
     def remove(self, instance_id: str) -> None:
         """Delete an instance: from now on it is 404."""
-        self._world.remove(instance_id)
+        self._state.remove(instance_id)
 
     def edit(self, instance_id: str, **changes: Any) -> None:
         """Set any Instance fields, as somebody outside would: `edit(id, busy_s=5, ends_in="ERROR")`."""
-        self._world.edit(instance_id, **changes)
+        self._state.edit(instance_id, **changes)
 
     def set_status(self, instance_id: str, status: str) -> None:
         """Put an instance in a state, ending what was under way."""
@@ -145,7 +145,7 @@ class Emulator:
 
     def act(self, instance_id: str, action: str) -> None:
         """Let another actor do this to the instance now; in `truth.executed` it is `by` "other"."""
-        self._world.execute(instance_id, action, by="other")
+        self._state.execute(instance_id, action, by="other")
 
     def add_fault(self, fault: Fault) -> None:
         known = {route.operation for route in self._routes} | {"any"}

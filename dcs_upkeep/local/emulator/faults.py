@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .http import SMN_OPERATIONS, Answer, Call, Transport, dcs_error, gateway_error, smn_error
+from .exchange import SMN_OPERATIONS, Answer, Call, Transport, dcs_error, gateway_error, smn_error
 from .jsonfile import make_all
 
 # Each kind and what the emulator does. "executed" means the action really began.
@@ -119,7 +119,7 @@ def read_faults(document: object) -> list[Fault]:
     return make_all(Fault, document, {"operation", "kind"})
 
 
-def answer_instead(fault: Fault, call: Call) -> Answer | None:
+def short_circuit(fault: Fault, call: Call) -> Answer | None:
     """The answer of a fault that keeps the request from the service; None if the service is to see it."""
     request_id = call.record.request_id
     match fault.kind:
@@ -146,7 +146,7 @@ def answer_instead(fault: Fault, call: Call) -> Answer | None:
     return None
 
 
-def prepare(fault: Fault, call: Call) -> None:
+def arm(fault: Fault, call: Call) -> None:
     """Tell the service, through the call, what to leave alone."""
     call.dry = not fault.executed and fault.kind not in ("500_executed", "hang_executed", "lost_answer")
     if fault.kind == "half_success":
@@ -155,7 +155,7 @@ def prepare(fault: Fault, call: Call) -> None:
         call.spared = frozenset(fault.ids or call.record.ids)
 
 
-def spoil(fault: Fault, call: Call, answer: Answer) -> Answer:
+def corrupt(fault: Fault, call: Call, answer: Answer) -> Answer:
     """What becomes of the answer of a request that the service has seen."""
     transports: dict[str, Transport] = {"hang_executed": "hang", "lost_answer": "close", "truncated": "half"}
     match fault.kind:
@@ -174,11 +174,11 @@ def spoil(fault: Fault, call: Call, answer: Answer) -> Answer:
     name = next((name for name in LISTS if name in answer.payload), None)
     if name is None:
         return answer
-    rows = _spoil_rows(fault, call, answer.payload[name])
+    rows = _corrupt_rows(fault, call, answer.payload[name])
     return replace(answer, payload={**answer.payload, name: rows})
 
 
-def _spoil_rows(fault: Fault, call: Call, rows: list[dict[str, object]]) -> list[dict[str, object]] | None:
+def _corrupt_rows(fault: Fault, call: Call, rows: list[dict[str, object]]) -> list[dict[str, object]] | None:
     match fault.kind:
         case "null_results":
             return None

@@ -16,14 +16,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote
 
-from .faults import FaultPlan, answer_instead, prepare, spoil
-from .http import SMN_OPERATIONS, Answer, Call, Route, dcs_error, gateway_error, smn_error, spell_with_digits
+from .exchange import SMN_OPERATIONS, Answer, Call, Route, dcs_error, gateway_error, smn_error, spell_with_digits
+from .faults import FaultPlan, arm, corrupt, short_circuit
 from .signature import Keys, SignedRequest, find_fault_in_signature
 from .truth import Record, Truth
 
 
 @dataclass(frozen=True)
-class Desk:
+class Gateway:
     """All that a connection needs to answer a request."""
 
     routes: list[Route]
@@ -84,10 +84,10 @@ class Desk:
         if fault is None:
             return route.reply(call)
         call.record.fault = fault.kind
-        if instead := answer_instead(fault, call):
+        if instead := short_circuit(fault, call):
             return instead
-        prepare(fault, call)
-        answer = spoil(fault, call, route.reply(call))
+        arm(fault, call)
+        answer = corrupt(fault, call, route.reply(call))
         if fault.delay_s:
             stopping.wait(fault.delay_s)
         return answer
@@ -121,8 +121,8 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, desk: Desk, port: int) -> None:
-        self.desk = desk
+    def __init__(self, gateway: Gateway, port: int) -> None:
+        self.gateway = gateway
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
@@ -165,7 +165,7 @@ class Connection(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.track(self.connection, is_open=True)
-        self.number = self.server.desk.truth.open_connection()
+        self.number = self.server.gateway.truth.open_connection()
 
     def finish(self) -> None:
         self.server.track(self.connection, is_open=False)
@@ -188,10 +188,10 @@ class Connection(BaseHTTPRequestHandler):
         headers = {key.lower(): value.encode("latin-1").decode("utf-8", "replace") for key, value in sent}
         request = SignedRequest(self.command, path, query, headers, body)
         try:
-            record, answer = self.server.desk.answer(request, self.number, self.server.stopping)
+            record, answer = self.server.gateway.answer(request, self.number, self.server.stopping)
             self._put_out(record, answer)
         finally:
-            self.server.desk.truth.end()
+            self.server.gateway.truth.end()
 
     def _put_out(self, record: Record, answer: Answer) -> None:
         if answer.transport == "hang":
@@ -202,7 +202,7 @@ class Connection(BaseHTTPRequestHandler):
         body = answer.body()
         head = [
             f"HTTP/1.1 {answer.status} {_phrase(answer.status)}",
-            f"Date: {format_datetime(self.server.desk.wall_clock(), usegmt=True)}",
+            f"Date: {format_datetime(self.server.gateway.wall_clock(), usegmt=True)}",
             f"X-Request-Id: {record.request_id}",
             "Connection: keep-alive" if answer.transport == "send" else "Connection: close",
         ]

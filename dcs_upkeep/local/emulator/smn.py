@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 
-from .http import Answer, Call, Route, smn_error
+from .exchange import Answer, Call, Route, smn_error
 from .truth import Message, Truth
 
 MAX_SUBJECT_BYTES = 512

@@ -1,0 +1,63 @@
+"""Huawei Cloud FunctionGraph: time left, settings, credentials, names."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from dcs_upkeep.adapters.credentials import from_lookup, no_credentials, text_of
+from dcs_upkeep.domain.model import Credentials
+
+
+class FunctionGraphHost:
+    """Huawei Cloud FunctionGraph. Source: developer guide, "Python", context methods."""
+
+    kind = "functiongraph"
+
+    def __init__(self, context: object) -> None:
+        self._context = context
+        self._began = time.monotonic()
+
+    @property
+    def function(self) -> str:
+        """The function's name."""
+        return text_of(self._ask("getFunctionName")) or "function"
+
+    @property
+    def request_id(self) -> str:
+        """This invocation's id; whether a retry keeps it is documented nowhere."""
+        return text_of(self._ask("getRequestID")) or uuid.uuid4().hex
+
+    def remaining_s(self) -> float:
+        """Seconds until the kill. An older runtime that cannot say is taken by its configured timeout, else by the shortest one, 3 s."""
+        left_ms = self._ask("getRemainingTimeInMilliSeconds")
+        if isinstance(left_ms, int | float) and not isinstance(left_ms, bool):
+            return float(left_ms) / 1000
+        limit_s = self._ask("getRunningTimeInSeconds")
+        known = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
+        return (float(limit_s) if known else 3.0) - (time.monotonic() - self._began)
+
+    def setting(self, name: str) -> str | None:
+        """Event functions read with getUserData, not from the environment (FunctionGraph user guide)."""
+        return text_of(self._ask("getUserData", name)) or None
+
+    def credentials(self) -> Credentials:
+        """The agency's key pair, else the settings'. getAccessKey and getSecretKey are no longer maintained, so not asked."""
+        project_id = text_of(self._ask("getProjectID")) or None
+        ak, sk, token = (text_of(self._ask(name)) for name in ("getSecurityAccessKey", "getSecuritySecretKey", "getSecurityToken"))
+        if ak and sk and token:
+            return Credentials(ak, sk, token, project_id, "the agency of the function")
+        found = from_lookup(self.setting)
+        if found is None:
+            raise no_credentials("Give the function an agency with DCS permissions; a change of it takes about 10 minutes to arrive.")
+        return found
+
+    def urn(self, region: str, project_id: str) -> str:
+        """This function's URN, for calling itself."""
+        package, version = text_of(self._ask("getPackage")) or "default", text_of(self._ask("getVersion")) or "latest"
+        return f"urn:fss:{region}:{project_id}:function:{package}:{self.function}:{version}"
+
+    def _ask(self, method: str, *args: str) -> Any:
+        found = getattr(self._context, method, None)
+        return found(*args) if callable(found) else None

@@ -1,0 +1,37 @@
+"""A laptop: no end of time, settings from the environment."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping
+
+from dcs_upkeep.adapters.credentials import SECRET_S, from_lookup, from_secret, no_credentials
+from dcs_upkeep.domain.model import Credentials
+
+
+class LocalHost:
+    """A laptop: settings and key pair from a mapping, usually the environment, and no end of time."""
+
+    kind = "local"
+    function = "dcs-upkeep"
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.request_id = uuid.uuid4().hex
+
+    def remaining_s(self) -> float:
+        """No platform kills it."""
+        return math.inf
+
+    def setting(self, name: str) -> str | None:
+        """From the environment."""
+        return self._environ.get(name)
+
+    def credentials(self) -> Credentials:
+        """The key pair of the variables that Huawei's SDK and samples use."""
+        secret = self.setting("UPKEEP_CREDENTIALS_SECRET")
+        found = from_secret(secret, SECRET_S) if secret else from_lookup(self.setting)
+        if found is None:
+            raise no_credentials("Set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK.")
+        return found

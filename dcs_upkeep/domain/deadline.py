@@ -1,0 +1,29 @@
+"""Until when an invocation may work: one value, handed down, from which each layer keeps back what it needs itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """What the host leaves this invocation, less what is kept back for what comes after. Seconds; infinity where nothing ends it.
+
+    `host_s`: seconds until the platform kills the invocation, asked anew each time.
+    """
+
+    host_s: Callable[[], float]
+    kept_s: float = 0.0
+
+    def remaining_s(self) -> float:
+        """Seconds left; negative when they are used up."""
+        return self.host_s() - self.kept_s
+
+    def keep(self, seconds: float) -> Deadline:
+        """The same deadline with so much more kept back."""
+        return Deadline(self.host_s, self.kept_s + seconds)
+
+    def covers(self, seconds: float) -> bool:
+        """Whether what takes so long still fits."""
+        return self.remaining_s() >= seconds

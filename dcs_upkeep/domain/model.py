@@ -1,0 +1,232 @@
+"""The words of the trade as plain data. No I/O, no clock, no dependencies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from dcs_upkeep.domain.actions import Action
+
+
+class TriggerKind(StrEnum):
+    """Where an event came from. `direct` is a person's test event, an API invocation or the CLI."""
+
+    DIRECT = "direct"
+    TIMER = "timer"
+    SCHEDULER = "scheduler"
+    SMN = "smn"
+    SNS = "sns"
+    SQS = "sqs"
+    EVENTGRID = "eventgrid"
+    EVENTBRIDGE = "eventbridge"
+    ALARM = "alarm"
+    KAFKA = "kafka"
+    HTTP = "http"
+    SELF = "self"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Where the event came from. `id` is stable over repeated deliveries; `time` is the event's own, None if it has none."""
+
+    kind: TriggerKind
+    id: str
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a fleet is. `region`: Huawei Cloud's name for it; empty texts where nobody said."""
+
+    region: str
+    project_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One DCS instance as the API shows it now. A None field was not in the answer that it was read from.
+
+    Source: ListInstances and ShowInstance; `launched_at`, `cache_mode` and `replica_count` are in the latter alone.
+    """
+
+    instance_id: str
+    name: str
+    status: str
+    engine: str = "Redis"
+    engine_version: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    spec_code: str = ""
+    updated_at: str | None = None
+    maintain_begin: str | None = None
+    maintain_end: str | None = None
+    launched_at: str | None = None
+    cache_mode: str | None = None
+    replica_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one guard says. `guard` is its name in reports and docs, `reason` one sentence a person understands."""
+
+    allowed: bool
+    guard: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRule:
+    """When sending is allowed. `start` and `end` are HH:MM; `end` at or before `start` means the next day."""
+
+    days: tuple[str, ...]
+    start: str
+    end: str
+    timezone: str
+
+
+class OutcomeKind(StrEnum):
+    """What became of one instance."""
+
+    PLANNED = "planned"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    ACCEPTED = "accepted"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    DEFERRED = "deferred"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+class Evidence(StrEnum):
+    """How `completed` is known: the busy state was seen and then the end state, or the end state held for the settle time."""
+
+    OBSERVED = "observed"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one instance, and why, in words. Times are ISO 8601 in UTC; `elapsed_s` is wall-clock seconds."""
+
+    instance_id: str
+    name: str | None
+    outcome: OutcomeKind
+    reason: str
+    guard: str | None = None
+    wave: int | None = None
+    evidence: Evidence | None = None
+    loses_data: bool | None = None
+    error_code: str | None = None
+    request_id: str | None = None
+    sent_at: str | None = None
+    completed_at: str | None = None
+    elapsed_s: float | None = None
+
+
+class RunStatus(StrEnum):
+    """What became of one run; the first that fits, in this order."""
+
+    RUNNING = "running"
+    HALTED = "halted"
+    DEFERRED = "deferred"
+    PLANNED = "planned"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    PARTIAL = "partial"
+    SUCCEEDED = "succeeded"
+
+
+class AnswerKind(StrEnum):
+    """What one answer to a status PUT means for the IDs in it: the first column of the design's table, as classes."""
+
+    RESULTS = "results"  # a result list; each ID is judged by its own row
+    THROTTLED = "throttled"  # 429: not executed
+    NOT_SENT = "not_sent"  # we ourselves kept it back
+    NOT_CONNECTED = "not_connected"  # no connection was made: not executed
+    ONE_BAD_ID = "one_bad_id"  # 400/404 that one ID can cause: not executed, the rest of the batch undocumented
+    TOO_MANY = "too_many"  # DCS.4100: not executed
+    BAD_REQUEST = "bad_request"  # 400 about the request itself: not executed
+    DENIED = "denied"  # 401/403: not executed
+    LOST = "lost"  # read timeout, connection lost, 5xx, no result list: nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to a status PUT, translated once. `results`: instance ID -> `success` or `failed`, asked-for IDs only."""
+
+    kind: AnswerKind
+    what: str
+    results: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    busy: bool = False  # the code says that the instance is busy now, so waiting may help
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInstance:
+    """One instance that a plan would act on. `loses_data` None means that nobody could tell."""
+
+    instance_id: str
+    name: str
+    loses_data: bool | None
+    loses_data_reason: str = ""
+    disposable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a whole plan is refused, by which guard, and what to do about it."""
+
+    guard: str
+    reason: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Request + fleet + settings + clock, decided. Plain data: a dry run is another reader of it.
+
+    `waves` holds instance IDs; `settled` the outcomes known before anything is sent (refused, skipped);
+    `covered` what the digest is about: instance ID -> whether the action loses its data, unknown counting as loses;
+    `max_failures` is a count already (a percentage of the whole plan, rounded down); `watch_timeout_s` None means
+    to stop at `accepted`. Times are seconds.
+    """
+
+    action: Action
+    name: str | None
+    dry_run: bool
+    digest: str
+    waves: tuple[tuple[str, ...], ...]
+    instances: Mapping[str, PlannedInstance]
+    settled: tuple[Outcome, ...] = ()
+    covered: Mapping[str, bool] = field(default_factory=dict)
+    max_failures: int = 0
+    pause_s: float = 0.0
+    watch_timeout_s: float | None = 1800.0
+    refusal: Refusal | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A Huawei Cloud key pair. Its text never shows the secret parts, so that no log or traceback can."""
+
+    ak: str = field(repr=False)
+    sk: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+    project_id: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPlan:
+    """An approved plan as a dry run put it on record: instance ID -> whether the action loses its data; when it was shown last."""
+
+    loses: Mapping[str, bool]
+    at: datetime
+
+
+REPORT_MARK = "DCS Upkeep report"  # every message begins so: a function subscribed to its own topic must know its own words

@@ -1,0 +1,196 @@
+"""What the core needs from outside, as protocols. Adapters implement them; tests use the emulator or small fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.model import Answer, Credentials, Instance
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests never wait."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC, with its zone."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        ...
+
+
+class Log(Protocol):
+    """One structured line: `event` is `noun.past_verb`, the rest are its fields."""
+
+    def __call__(self, event: str, *, level: str = "info", **fields: object) -> None:
+        """Write one line."""
+        ...
+
+
+def with_fields(log: Log, **fixed: object) -> Log:
+    """The same log with these fields on every line."""
+
+    def write(event: str, *, level: str = "info", **fields: object) -> None:
+        log(event, level=level, **{**fixed, **fields})
+
+    return write
+
+
+class Dcs(Protocol):
+    """Huawei Cloud DCS. Reads retry freely and raise `CloudError`; `send` never raises for an answer of the cloud."""
+
+    def snapshot(self) -> tuple[Instance, ...]:
+        """The whole fleet as listed now, in pages of 1000."""
+        ...
+
+    def read(self, instance_ids: Sequence[str]) -> Mapping[str, Instance]:
+        """These instances as they are now: one `show` each for up to 5, list pages for more. What is gone is absent."""
+        ...
+
+    def show(self, instance_ids: Sequence[str]) -> Mapping[str, Instance]:
+        """These instances with the fields of `show_instance`, in parallel, whatever their number. What is gone is absent."""
+        ...
+
+    def configurations(self, instance_id: str) -> Mapping[str, str]:
+        """An instance's Redis parameters, name -> value, such as `appendonly` -> `yes`. Raises `CloudError`."""
+        ...
+
+    def send(self, action: Action, instance_ids: Sequence[str]) -> Answer:
+        """One status PUT, sent once. At most 50 IDs. Thread-safe."""
+        ...
+
+    def put_timeout_s(self) -> float:
+        """The longest time that a PUT sent now may take, in seconds; 0 where too little time is left to send one."""
+        ...
+
+    def calls(self) -> Mapping[str, int]:
+        """Operation -> number of HTTP requests so far."""
+        ...
+
+
+class Backups(Protocol):
+    """Backups of DCS instances."""
+
+    def begin(self, instance_id: str, remark: str) -> str:
+        """Begin a backup, or find the one that this remark began, and return its id. Raises `CloudError`."""
+        ...
+
+    def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:
+        """Instance ID -> status of the backup of that id. Raises `CloudError`."""
+        ...
+
+
+class Alarms(Protocol):
+    """Cloud Eye."""
+
+    def firing(self, instance_ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Instance ID -> alarm id -> name, of the alarms that are firing now. Raises `CloudError` where that cannot be told."""
+        ...
+
+
+class Journal(Protocol):
+    """The append-only record of runs. One conditional write is the lock, the lease and the write-ahead log."""
+
+    @property
+    def name(self) -> str:
+        """What it is, without secrets, for logs."""
+        ...
+
+    @property
+    def durable(self) -> bool:
+        """Whether it outlives this process."""
+        ...
+
+    def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
+        """Write `entry` at place `seq` of `stream`, if that place is free.
+
+        Raises: SeqTakenError if it is not; JournalError if the store cannot tell or be reached.
+        """
+        ...
+
+    def read(self, stream: str, after: int = -1) -> list[tuple[int, dict[str, object]]]:
+        """All entries after that place, in order, as of now.
+
+        Raises: JournalError if the store cannot be reached, or the stream has a gap or is past its time to live.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes to a topic. `subject` fits the smaller service: under 100 characters, one line, printable ASCII."""
+
+    subject: str
+    text: str
+
+
+class Topic(Protocol):
+    """One SMN or SNS topic."""
+
+    @property
+    def name(self) -> str:
+        """Its URN or ARN."""
+        ...
+
+    def publish(self, message: Message) -> str:
+        """Publish and return the message id. Raises `CloudError`."""
+        ...
+
+
+class Host(Protocol):
+    """FunctionGraph, Lambda or local."""
+
+    @property
+    def kind(self) -> str:
+        """`functiongraph`, `lambda` or `local`."""
+        ...
+
+    @property
+    def function(self) -> str:
+        """The function's name without its version: part of a run id's scope."""
+        ...
+
+    @property
+    def request_id(self) -> str:
+        """The platform's id of this invocation; a retry may carry another one."""
+        ...
+
+    def remaining_s(self) -> float:
+        """Seconds until the platform kills this invocation; infinity where nothing does."""
+        ...
+
+    def setting(self, name: str) -> str | None:
+        """One setting's text, or None where it is not set."""
+        ...
+
+    def credentials(self) -> Credentials:
+        """The key pair for this invocation, fetched now. Raises `SettingsError` where none is complete."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
+
+    `call_self` hands an event to the next invocation and returns once that is sure; it raises `CloudError`. None where
+    the host cannot.
+    """
+
+    dcs: Dcs
+    host: Host
+    clock: Clock
+    log: Log
+    topics: Callable[[], Sequence[Topic]]
+    random: Callable[[], float]
+    journal: Journal | None = None
+    backups: Backups | None = None
+    alarms: Alarms | None = None
+    call_self: Callable[[Mapping[str, object]], None] | None = None

@@ -1,0 +1,231 @@
+"""Every setting, once: its name, type, default and README line. Read through a lookup, never from `os.environ` here.
+
+Event functions on FunctionGraph get settings by `context.getUserData`, not from the environment (FunctionGraph UG, note).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.errors import Problem, SettingsError
+from dcs_upkeep.domain.problems import suggest
+from dcs_upkeep.domain.time_windows import Blackout, parse_blackout
+
+Lookup = Callable[[str], str | None]
+BATCH_LIMIT = 50  # DCS.4100 "The number of instance IDs in an instances array cannot exceed 50"
+
+
+def _setting(default: Any, parse: Callable[[str], Any], doc: str, shown: str | None = None) -> Any:
+    """One field of `Settings`: `parse` turns text into its value and raises ValueError with what to write instead."""
+    return field(default=default, metadata={"parse": parse, "doc": doc, "shown": shown})
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        if not re.fullmatch(r"[+-]?\d{1,9}", raw) or not low <= int(raw) <= high:
+            raise ValueError(f"Write a whole number from {low} to {high}")
+        return int(raw)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(raw: str) -> float:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", raw) or not low <= float(raw) <= high:
+            raise ValueError(f"Write seconds from {low:g} to {high:g}")
+        return float(raw)
+
+    return parse
+
+
+def _share(raw: str) -> float:
+    if not re.fullmatch(r"\d{1,3}(\.\d+)?%", raw) or not 0 < float(raw[:-1]) <= 100:
+        raise ValueError("Write a share of the fleet such as 10%")
+    return float(raw[:-1]) / 100
+
+
+def _flag(raw: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if raw.lower() not in known:
+        raise ValueError("Write 1 or 0")
+    return known[raw.lower()]
+
+
+def _words(raw: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in raw.split(",") if word.strip())
+
+
+def _choice(*known: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(raw: str) -> tuple[str, ...]:
+        words = _words(raw.lower())
+        if unknown := [word for word in words if word not in known]:
+            raise ValueError(f"{', '.join(unknown)} is not among {', '.join(known)}. Write a comma list of those")
+        return words
+
+    return parse
+
+
+def _level(raw: str) -> str:
+    if raw.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("Write DEBUG, INFO, WARNING or ERROR")
+    return raw.upper()
+
+
+def _url(raw: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+/?", raw):
+        raise ValueError("Write an address such as https://dcs.cn-north-4.myhuaweicloud.com, without path or user")
+    return raw.rstrip("/")
+
+
+def _topics(raw: str) -> tuple[str, ...]:
+    for topic in _words(raw):
+        if not re.fullmatch(r"urn:smn:[^:\s]+:[^:\s]+:[^:\s]+|arn:aws[a-z-]*:sns:[^:\s]+:\d+:[^:\s]+", topic):
+            raise ValueError(f"{topic!r} is no topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>")
+    return tuple(dict.fromkeys(_words(raw)))
+
+
+def _journal(raw: str) -> str:
+    if not re.fullmatch(r"memory:|sqlite:///.+|dynamodb://[A-Za-z0-9_.-]+(\?[^\s#]*)?", raw):
+        raise ValueError("Write sqlite:///path, dynamodb://table?region=<region> or memory:")
+    return raw
+
+
+def _tags(raw: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for word in _words(raw):
+        key, equals, value = word.partition("=")
+        if not (key.strip() and equals):
+            raise ValueError(f"{word!r} is no tag. Write key=value, several with commas between")
+        pairs.append((key.strip(), value.strip()))
+    return tuple(pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one invocation. The environment name is `UPKEEP_` and the field's name in capitals."""
+
+    region: str = _setting("", _text, "Huawei Cloud region of the fleet, such as `cn-north-4`", "required")
+    project_id: str = _setting("", _text, "Huawei Cloud project id; else the one of the function or of the credentials", "from the host")
+    endpoint: str = _setting("", _url, "DCS endpoint, overrides the region's", "the region's")
+    smn_endpoint: str = _setting("", _url, "SMN endpoint, overrides the region's", "the region's")
+    topics: tuple[str, ...] = _setting((), _topics, "Comma list of SMN URNs and SNS ARNs that reports go to", "none")
+    allowed_actions: tuple[str, ...] = _setting(
+        ("restart", "soft_restart", "start"),
+        _choice(*(action.value for action in Action)),
+        "Actions that may be asked for; `flush` and `stop` are opted into",
+        "`restart,soft_restart,start`",
+    )
+    protected_tags: tuple[tuple[str, str], ...] = _setting(
+        (("upkeep", "never"),), _tags, "Instances with any of these tags are never acted on", "`upkeep=never`"
+    )
+    disposable_tags: tuple[tuple[str, str], ...] = _setting(
+        (), _tags, "Instances with any of these tags may lose their data without approval", "none"
+    )
+    max_instances: int = _setting(100, _integer(1, 100_000), "A plan that would act on more instances is refused whole, never cut")
+    max_share: float | None = _setting(
+        None, _share, "A plan that would act on more than this share (such as `10%`) of the fleet it selects from is refused whole", "none"
+    )
+    batch_size: int = _setting(BATCH_LIMIT, _integer(1, BATCH_LIMIT), "Most instance IDs in one API call")
+    parallel_calls: int = _setting(4, _integer(1, 16), "Status calls of one wave under way at the same time")
+    poll_s: float = _setting(10.0, _seconds(1, 300), "Seconds between two polls of a wave")
+    settle_s: float = _setting(30.0, _seconds(1, 3600), "How long an end state must hold to count when the busy state was not seen")
+    blackout: tuple[Blackout, ...] = _setting(
+        (), parse_blackout, "ISO dates (whole days in UTC) and intervals `from/to`, with commas between, in which nothing is sent", "none"
+    )
+    plans_only: bool = _setting(False, _flag, "Take reviewed plans and alarm rules of `plans.json` alone; refuse free requests", "`0`")
+    approval_max_age_s: float = _setting(
+        86_400.0, _seconds(60, 30 * 86_400), "How long after a dry run its approval is good, where the dry run is in the journal"
+    )
+    alarm_veto: bool = _setting(
+        False, _flag, "Refuse instances with a firing Cloud Eye alarm other than the one that triggered the run", "`0`"
+    )
+    ces_endpoint: str = _setting("", _url, "Cloud Eye endpoint, overrides the region's", "the region's")
+    credentials_secret: str = _setting("", _text, "ARN of the AWS secret that holds the Huawei Cloud key pair", "none")
+    notify: tuple[str, ...] = _setting(
+        ("stop", "end"),
+        _choice("start", "wave", "stop", "end"),
+        "When topics are told: when a run starts, after each wave, at the end where it was stopped, at every end; refusals always",
+        "`stop,end`",
+    )
+    journal: str = _setting(
+        "", _journal, "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`", "none on a host; SQLite for the CLI"
+    )
+    journal_ephemeral: bool = _setting(
+        False, _flag, "Take `sqlite:` and `memory:` on a host too, where both are lost with the instance", "`0`"
+    )
+    lease_s: float = _setting(120.0, _seconds(60, 900), "How long a run is its invocation's alone without a sign of life")
+    skew_s: float = _setting(10.0, _seconds(0, 120), "How far two clocks may be apart")
+    max_hops: int = _setting(200, _integer(0, 10_000), "How often one run may go on in a further invocation")
+    functiongraph_endpoint: str = _setting("", _url, "FunctionGraph endpoint, for going on; overrides the region's", "the region's")
+    log_level: str = _setting("INFO", _level, "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "`INFO`")
+
+
+def env_name(field_name: str) -> str:
+    """The environment name of a field: `poll_s` -> `UPKEEP_POLL_S`."""
+    return f"UPKEEP_{field_name.upper()}"
+
+
+SETTING_FIELDS = MappingProxyType({env_name(item.name): item for item in fields(Settings)})
+
+
+def name_to_write(name: str) -> str:
+    """What to write instead of a name that no setting has."""
+    return suggest(name, SETTING_FIELDS) or "See the settings table of the README."
+
+
+def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
+    """Read `UPKEEP_SETTINGS`, one JSON object that may carry any setting (FunctionGraph allows 20 variables)."""
+    raw = lookup("UPKEEP_SETTINGS")
+    if not raw:
+        return {}
+    fix = 'Write one JSON object such as {"UPKEEP_POLL_S": "10"}.'
+    try:
+        values = json.loads(raw)
+    except (ValueError, RecursionError):
+        problems.append(Problem("UPKEEP_SETTINGS", "this is no JSON", fix))
+        return {}
+    if not isinstance(values, dict):
+        problems.append(Problem("UPKEEP_SETTINGS", "this is no JSON object", fix))
+        return {}
+    texts: dict[str, str] = {}
+    for key, value in values.items():
+        if key not in SETTING_FIELDS:
+            problems.append(Problem(f"UPKEEP_SETTINGS.{key[:80]}", "no setting has this name", name_to_write(key)))
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "the value is no text or number", "Write it as text."))
+        else:
+            texts[key] = str(value)
+    return texts
+
+
+def read_settings(lookup: Lookup) -> Settings:
+    """Read every setting through `lookup` (name -> text or None).
+
+    A variable of its own wins over the same name in `UPKEEP_SETTINGS`; empty text counts as not set.
+    Raises: SettingsError with every problem at once.
+    """
+    problems: list[Problem] = []
+    bundle = _bundle(lookup, problems)
+    values: dict[str, Any] = {}
+    for name, item in SETTING_FIELDS.items():
+        raw = (lookup(name) or bundle.get(name) or "").strip()
+        if not raw:
+            continue
+        try:
+            values[item.name] = item.metadata["parse"](raw)
+        except ValueError as err:
+            shown = "its value" if item.metadata["parse"] in (_url, _journal) else repr(raw[:80])  # an address may hold a password
+            problems.append(Problem(name, f"{shown} cannot be used", f"{err}."))
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)

@@ -1,0 +1,1 @@
+"""What is done: one run, its waves, sending, watching, ending, resuming; operators' commands."""

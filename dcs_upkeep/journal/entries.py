@@ -1,0 +1,218 @@
+"""The entries of a run's stream, as they are stored: JSON objects with a `kind`. What they add up to is in `journal`.
+
+Times (`at`) are seconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Literal, NotRequired, TypedDict
+
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.model import Evidence, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
+
+# Of these entries. Raised where an older version would misread them: a run that says a higher one is left alone.
+FORMAT = 1
+
+
+class Baseline(TypedDict):
+    """What an instance showed just before sending; `launched_at` is None where the read was a list."""
+
+    status: str
+    launched_at: str | None
+
+
+class _Entry(TypedDict):
+    """`owner` and `lease_until` are there wherever a store is: every entry renews the lease of its writer."""
+
+    at: float
+    owner: NotRequired[str]
+    lease_until: NotRequired[float]
+
+
+class Claimed(_Entry):
+    """The run exists. `asked` names the request in words, `same_as` is equal for the same request alone."""
+
+    kind: Literal["claimed"]
+    format: int
+    run_id: str
+    same_as: str
+    asked: str
+    named: str | None
+    alarm_id: str | None
+    request: dict[str, Any]
+    trigger: dict[str, Any]
+
+
+class TakenOver(_Entry):
+    """Another invocation goes on with the run: after a hand-over, or because the lease had lapsed."""
+
+    kind: Literal["taken_over"]
+
+
+class Planned(_Entry):
+    """One piece of the plan's JSON text; the pieces in order make the whole."""
+
+    kind: Literal["planned"]
+    part: int
+    parts: int
+    text: str
+
+
+class Renewed(_Entry):
+    """Still at work."""
+
+    kind: Literal["renewed"]
+
+
+class Yielded(_Entry):
+    """This invocation is done and the next may go on: at once, or at `not_before`. `token` names the hand-over in logs."""
+
+    kind: Literal["yielded"]
+    token: str
+    calls: dict[str, int]
+    not_before: NotRequired[float]
+
+
+class Publishing(_Entry):
+    """A publication may be about to happen."""
+
+    kind: Literal["publishing"]
+    topic: str
+
+
+class Published(_Entry):
+    """It did."""
+
+    kind: Literal["published"]
+    topic: str
+
+
+class Reported(_Entry):
+    """The run is over. The report is made from the entries before this and from these."""
+
+    kind: Literal["reported"]
+    status: str
+    next: str
+    calls: dict[str, int]
+    notes: list[str]
+    ended_at: str
+    elapsed_s: float
+
+
+class Released(_Entry):
+    """The run ended before any attempt: its key may be claimed again."""
+
+    kind: Literal["released"]
+    reason: str
+
+
+class Guarded(_Entry):
+    """The guards ran again just before a wave: what those that are left showed."""
+
+    kind: Literal["guarded"]
+    wave: int
+    baseline: dict[str, Baseline]
+
+
+class Sending(_Entry):
+    """Durable before its PUT leaves: whatever happens next, these IDs are known to be in question."""
+
+    kind: Literal["sending"]
+    wave: int
+    attempt: int
+    ids: list[str]
+
+
+class Sent(_Entry):
+    """What one answer means per ID: `accepted`, `doubt` (nobody knows), `again` (not executed), `api_failed`, or a final outcome."""
+
+    kind: Literal["sent"]
+    attempt: int
+    verdicts: dict[str, str]
+    what: str
+    code: str | None
+    request_id: str | None
+
+
+class Seen(_Entry):
+    """What reading showed: `busy` IDs in this action's busy state, `evidence` IDs whose lost answer is settled so (with the reason)."""
+
+    kind: Literal["seen"]
+    busy: list[str]
+    evidence: dict[str, str]
+
+
+class Watched(_Entry):
+    """Final outcomes."""
+
+    kind: Literal["watched"]
+    outcomes: list[dict[str, Any]]
+
+
+class Stopped(_Entry):
+    """Nothing more is sent. `rest` is what becomes of the instances whose turn has not come."""
+
+    kind: Literal["stopped"]
+    why: str
+    rest: str
+    guard: str | None
+    reason: str
+
+
+Entry = (
+    Claimed
+    | TakenOver
+    | Planned
+    | Renewed
+    | Guarded
+    | Sending
+    | Sent
+    | Seen
+    | Watched
+    | Stopped
+    | Yielded
+    | Publishing
+    | Published
+    | Reported
+    | Released
+)
+
+
+def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as the journal and the report hold it."""
+    return asdict(outcome)
+
+
+def outcome_from_json(raw: Mapping[str, Any]) -> Outcome:
+    """The other way round."""
+    evidence = raw["evidence"]
+    return Outcome(**{**raw, "outcome": OutcomeKind(raw["outcome"]), "evidence": Evidence(evidence) if evidence else None})
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as the journal holds it."""
+    return {
+        **{name: getattr(plan, name) for name in _PLAIN},
+        "waves": [list(wave) for wave in plan.waves],
+        "instances": [asdict(one) for one in plan.instances.values()],
+        "settled": [outcome_to_json(outcome) for outcome in plan.settled],
+        "refusal": asdict(plan.refusal) if plan.refusal else None,
+        "notes": list(plan.notes),
+    }
+
+
+def plan_from_json(raw: Mapping[str, Any]) -> Plan:
+    """The other way round."""
+    return Plan(
+        **{**{name: raw[name] for name in _PLAIN}, "action": Action(raw["action"])},
+        waves=tuple(tuple(wave) for wave in raw["waves"]),
+        instances={one["instance_id"]: PlannedInstance(**one) for one in raw["instances"]},
+        settled=tuple(outcome_from_json(one) for one in raw["settled"]),
+        refusal=Refusal(**raw["refusal"]) if raw["refusal"] else None,
+        notes=tuple(raw["notes"]),
+    )
+
+
+_PLAIN = ("action", "name", "dry_run", "digest", "covered", "max_failures", "pause_s", "watch_timeout_s")

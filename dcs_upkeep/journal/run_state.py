@@ -1,0 +1,208 @@
+"""What the entries of a run add up to: `fold(entries) -> RunState`. Pure; the stores are adapters.
+
+Every change of a run's state is an entry first, with a store behind it or without, so that a resumed run and a running
+one cannot disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Never, NoReturn
+
+from dcs_upkeep.domain.errors import RecordError
+from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
+from dcs_upkeep.journal.entries import (
+    FORMAT,
+    Baseline,
+    Claimed,
+    Entry,
+    Reported,
+    Seen,
+    Sending,
+    Sent,
+    Stopped,
+    outcome_from_json,
+    plan_from_json,
+)
+
+
+class Stage(StrEnum):
+    """Where one instance of a plan stands."""
+
+    PENDING = "pending"  # its turn has not come, or it was proven not executed and may be sent again
+    SENDING = "sending"  # an attempt with it has begun and has no answer yet
+    DOUBT = "doubt"  # the answer was lost: evidence decides, never another PUT
+    API_FAILED = "api_failed"  # the API said failed and gives no reason: its state is to be read
+    ACCEPTED = "accepted"  # the API took it, or evidence says so: being watched
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class Progress:
+    """One instance of the plan on its way. `explicit`: the API itself said success, so an end state that holds may count."""
+
+    instance_id: str
+    wave: int
+    stage: Stage = Stage.PENDING
+    attempts: int = 0
+    sent_at: float | None = None
+    answered_at: float | None = None
+    explicit: bool = False
+    seen_busy: bool = False
+    note: str = ""
+    code: str | None = None
+    request_id: str | None = None
+    baseline: Baseline | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(slots=True)
+class RunState:
+    """All that the entries of a run add up to."""
+
+    claimed: Claimed | None = None
+    owner: str = ""
+    lease_until: float = 0.0
+    hops: int = 0
+    calls: dict[str, int] = field(default_factory=dict)
+    topics: dict[str, str] = field(default_factory=dict)
+    reported: Reported | None = None
+    released: bool = False
+    handed_over: bool = False
+    not_before: float = 0.0
+    plan_parts: list[str] = field(default_factory=list)
+    plan: Plan | None = None
+    progress: dict[str, Progress] = field(default_factory=dict)
+    attempts: int = 0
+    open_attempts: dict[int, list[str]] = field(default_factory=dict)
+    waves_begun: int = 0
+    stop: Stopped | None = None
+    settled_at: float | None = None
+
+    def apply(self, entry: Entry) -> None:
+        """Take one more entry into account."""
+        self.owner = entry.get("owner", self.owner)
+        self.lease_until = entry.get("lease_until", self.lease_until)
+        self.handed_over = entry["kind"] == "yielded"
+        match entry["kind"]:
+            case "claimed":
+                if entry["format"] > FORMAT:
+                    what = f"it was begun by a later version of this tool (format {entry['format']}, this one knows {FORMAT})"
+                    raise RecordError(f"{what}. Let that version go on with it")
+                # A key that was released and is claimed again begins anew: nothing of the run before was ever sent.
+                self.claimed, self.released, self.plan, self.stop = entry, False, None, None
+                self.progress, self.topics = {}, {}
+            case "renewed" | "taken_over":
+                pass
+            case "yielded":
+                self.hops += 1
+                self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
+                self.not_before = entry.get("not_before", 0.0)
+            case "publishing" | "published":
+                self.topics[entry["topic"]] = entry["kind"]
+            case "reported":
+                self.reported = entry
+            case "released":
+                self.released = True
+            case "planned":
+                self.plan_parts = [*(self.plan_parts if entry["part"] else []), entry["text"]]
+                if len(self.plan_parts) == entry["parts"]:
+                    self._planned(plan_from_json(json.loads("".join(self.plan_parts))))
+            case "guarded":
+                self.waves_begun = max(self.waves_begun, entry["wave"])
+                for instance_id, baseline in entry["baseline"].items():
+                    self.progress[instance_id].baseline = baseline
+            case "sending":
+                self._sending(entry)
+            case "sent":
+                self._sent(entry)
+            case "seen":
+                self._seen(entry)
+            case "watched":
+                self._finish(entry["outcomes"], entry["at"])
+            case "stopped":
+                self.stop = self.stop or entry
+            case _:
+                _unknown(entry["kind"])
+
+    def failures(self) -> int:
+        """What counts against the error budget, over the whole plan."""
+        counted = (OutcomeKind.FAILED, OutcomeKind.UNKNOWN)
+        return sum(1 for one in self.progress.values() if one.outcome is not None and one.outcome.outcome in counted)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody needs to go on with it."""
+        return self.reported is not None or self.released
+
+    def live_until(self, grace_s: float) -> float:
+        """Until when nobody else may go on with this run: its lease, and the longest that a last attempt of its owner may take."""
+        return 0.0 if self.handed_over else self.lease_until + grace_s
+
+    def at_stage(self, *stages: Stage, wave: int | None = None) -> list[Progress]:
+        """The instances that stand at one of these stages, in the order of the plan."""
+        return [one for one in self.progress.values() if one.stage in stages and wave in (None, one.wave)]
+
+    def may_have_sent(self) -> bool:
+        """Whether any attempt was begun at all. From then on an invocation returns and does not raise."""
+        return self.attempts > 0
+
+    def _planned(self, plan: Plan) -> None:
+        self.plan = plan
+        for number, wave in enumerate(plan.waves, start=1):
+            for instance_id in wave:
+                self.progress[instance_id] = Progress(instance_id, number)
+
+    def _sending(self, entry: Sending) -> None:
+        self.attempts = max(self.attempts, entry["attempt"])
+        self.open_attempts[entry["attempt"]] = entry["ids"]
+        for instance_id in entry["ids"]:
+            one = self.progress[instance_id]
+            one.stage = Stage.SENDING
+            one.attempts += 1
+            one.sent_at = entry["at"]
+
+    def _sent(self, entry: Sent) -> None:
+        self.open_attempts.pop(entry["attempt"], None)
+        for instance_id, verdict in entry["verdicts"].items():
+            one = self.progress[instance_id]
+            one.stage = Stage.PENDING if verdict == "again" else Stage(verdict)
+            one.explicit = verdict == Stage.ACCEPTED
+            one.note, one.code, one.request_id = entry["what"], entry["code"], entry["request_id"]
+            one.answered_at = entry["at"]
+
+    def _seen(self, entry: Seen) -> None:
+        for instance_id in entry["busy"]:
+            self.progress[instance_id].seen_busy = True
+        for instance_id, reason in entry["evidence"].items():
+            one = self.progress[instance_id]
+            one.stage, one.note = Stage.ACCEPTED, reason
+
+    def _finish(self, outcomes: Iterable[Mapping[str, Any]], at: float) -> None:
+        for raw in outcomes:
+            outcome = outcome_from_json(raw)
+            one = self.progress[outcome.instance_id]
+            one.stage, one.outcome = Stage.DONE, outcome
+            self.settled_at = at
+
+
+def fold(entries: Iterable[Entry], where: str = "") -> RunState:
+    """Add up the entries of one run, in order. Raises: RecordError where they make no sense, naming `where`."""
+    state = RunState()
+    for seq, entry in enumerate(entries):
+        try:
+            state.apply(entry)
+        except RecordError as err:
+            raise RecordError(f"{where}: {err}.") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as err:
+            what = f"entry {seq} cannot be read ({type(err).__name__})"
+            raise RecordError(f"{where}: {what}. Look at what wrote it; the run has to be judged by a person.") from err
+    return state
+
+
+def _unknown(kind: Never) -> NoReturn:
+    """Every kind has its case, as far as this version knows."""
+    raise RecordError(f"this version knows no entry {str(kind)[:40]!r}. Let the version that wrote it go on with it")

@@ -1,0 +1,71 @@
+"""What guards need and somebody has to read first: data-loss classes, firing alarms, the halt lever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.errors import CloudError, JournalError
+from dcs_upkeep.domain.model import Instance, Verdict
+from dcs_upkeep.domain.ports import Dcs, Journal, Ports
+from dcs_upkeep.guards import guard, per_call
+from dcs_upkeep.guards.data_loss import is_single_by_spec, loses_data
+from dcs_upkeep.guards.policy import Firing
+from dcs_upkeep.journal.halt import current_halt
+
+PARALLEL = 16
+Class = tuple[bool | None, str]
+
+
+def classify(dcs: Dcs, action: Action, instances: Sequence[Instance]) -> Mapping[str, Class]:
+    """Instance ID -> (whether the action loses its data, why). A read that fails leaves None, which counts as loses."""
+
+    def one(instance: Instance) -> Class:
+        if action in (Action.FLUSH, Action.START) or is_single_by_spec(instance.spec_code):
+            return loses_data(action, cache_mode=None, replica_count=None, appendonly=None, spec_code=instance.spec_code)
+        try:
+            # A snapshot that came from `show` has these already.
+            shown = instance if instance.cache_mode is not None else dcs.show([instance.instance_id]).get(instance.instance_id)
+            if shown is None:
+                return None, "it is gone"
+            # A single node loses its data whatever its configuration says.
+            needed = shown.cache_mode != "single"
+            appendonly = dcs.configurations(instance.instance_id).get("appendonly") if needed else None
+            return loses_data(
+                action,
+                cache_mode=shown.cache_mode,
+                replica_count=shown.replica_count,
+                appendonly=appendonly,
+                spec_code=shown.spec_code,
+            )
+        except CloudError as err:
+            return None, f"it could not be read: {err}"
+
+    if len(instances) <= 1:
+        return {instance.instance_id: one(instance) for instance in instances}
+    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="classify") as pool:
+        return dict(zip([instance.instance_id for instance in instances], pool.map(one, instances), strict=True))
+
+
+def halt_verdict(journal: Journal | None) -> Verdict:
+    """Whether writing is allowed as far as the lever goes. Unreadable means halted; without a journal there is no lever."""
+    if journal is None:
+        return Verdict(True, "halt")
+    try:
+        record: Mapping[str, object] | guard.Unreadable | None = current_halt(journal)
+    except (JournalError, KeyError, TypeError):
+        record = guard.Unreadable.UNREADABLE
+    return guard.ask("halt", per_call.halt, record)
+
+
+def firing_alarms(ports: Ports, ids: list[str]) -> Firing | None:
+    """Instance ID -> its firing alarms; None where the veto is off. Whoever is missing could not be read, which refuses."""
+    if ports.alarms is None or not ids:
+        return None
+    try:
+        found = ports.alarms.firing(ids)
+    except CloudError as err:
+        ports.log("alarms.unreadable", level="warning", guard="alarm_veto", reason=str(err))
+        return {}
+    return {one: found.get(one, {}) for one in ids}

@@ -1,0 +1,1 @@
+"""What is told: the report, its next step, messages, publishing."""

@@ -1,0 +1,162 @@
+"""What goes to a topic: a subject and a text that a person understands at a glance. Pure.
+
+Built to the smaller of two services. Subject: SNS takes under 100 characters without line breaks (SMN 512 bytes). Text:
+both take 256 KB. Whatever has to go, goes from the instances that are fine; the others are never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from dcs_upkeep.domain.model import REPORT_MARK, OutcomeKind
+from dcs_upkeep.domain.ports import Message
+from dcs_upkeep.reporting.report import FINE, InstanceReport, Report
+
+MAX_SUBJECT = 99
+PART_MARK = 8  # as in (12/34)
+MAX_BYTES = 250_000
+NEXT_BYTES = 20_000  # an event for thousands of instances stands in the returned report and in the log
+_ORDER = ("failed", "unknown", "refused", "deferred", "not_attempted", "accepted", "completed", "skipped", "planned")
+
+
+def compose(report: Report, max_bytes: int = MAX_BYTES) -> tuple[Message, ...]:
+    """The report for a topic: one message, or several where what is not fine alone is longer than `max_bytes`."""
+    fine, not_fine = _sorted_out(report["instances"])
+    head, subject = _head(report), _subject(report)
+    told = [f"  {_line(one)}" for one in not_fine]
+    if _size([*head, *told]) > max_bytes:
+        told = list(_grouped(not_fine))
+    parts = _parts(head, told, max_bytes)
+    room = max_bytes - _size(parts[-1]) - 200
+    parts[-1] = [*parts[-1], *_fine_lines(fine, room)]
+    if len(parts) == 1:
+        return (Message(subject, "\n".join(parts[0])),)
+    numbered = [(f"({number}/{len(parts)}) ", part) for number, part in enumerate(parts, start=1)]
+    return tuple(Message(_ascii(f"{mark}{subject}", MAX_SUBJECT), "\n".join(part)) for mark, part in numbered)
+
+
+def progress(what: str, report: Report) -> Message:
+    """A short word while a run is under way."""
+    return Message(
+        _ascii(f"DCS Upkeep {what}: {_about(report)}", MAX_SUBJECT), f"{REPORT_MARK}: {what}\n\nRun: {report['run_id']}\n{_counted(report)}"
+    )
+
+
+def _subject(report: Report) -> str:
+    repeated = "(repeated?) " if report.get("possibly_repeated") else ""
+    urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else ""
+    head, tail = f"{repeated}{urgent}DCS Upkeep {report['status']}: ", f" - {_counted(report)}"
+    # The name gives way, never the counts; a part's number takes some room as well.
+    return _ascii(f"{head}{_about(report, MAX_SUBJECT - len(head) - len(tail) - PART_MARK)}{tail}", MAX_SUBJECT)
+
+
+def _about(report: Report, room: int = MAX_SUBJECT) -> str:
+    """The action, the plan's name as far as it fits, and the region."""
+    action, name = report["plan"]["action"] or "event", _ascii(report["plan"]["name"] or "", MAX_SUBJECT)
+    where = f" in {report['region'] or 'no region'}"
+    if name.split(" ")[0].casefold() == action:
+        action = ""  # "restart the caches" says it already
+    room -= len(action) + len(where) + 1
+    if len(name) > room:
+        name = f"{name[: room - 3]}..." if room > 6 else ""
+    return " ".join(part for part in (action, name) if part) + where
+
+
+def _counted(report: Report) -> str:
+    counts: Mapping[str, int] = report["counts"]
+    return ", ".join(f"{counts[kind]} {kind.replace('_', ' ')}" for kind in _ORDER if counts.get(kind)) or "no instance"
+
+
+def _head(report: Report) -> list[str]:
+    plan, trigger = report["plan"], report["trigger"]
+    waves = [len(wave) for wave in plan["waves"]]
+    next_step = report["next"]
+    if len(next_step.encode()) > NEXT_BYTES:
+        next_step = f"{next_step[:300]}... (the whole of it is in the report that the function returned, and in its log)"
+    lines = [
+        f"{REPORT_MARK}: {report['status']}",
+        "",
+        f"What:    {plan['action'] or 'an event that is no request'}{' (dry run)' if plan['dry_run'] else ''}"
+        + (f", {plan['name']}" if plan["name"] else "")
+        + f", in {report['region'] or 'no region'} / {report['project_id'] or 'no project'}",
+        f"Result:  {_counted(report)}" + (f", in waves of {', '.join(map(str, waves))}" if waves else ""),
+        f"Next:    {next_step}",
+        f"When:    {report['started_at']} to {report['ended_at']}, {report['elapsed_s']:g} s"
+        + (f", over {report['hops'] + 1} invocations" if report["hops"] else ""),
+        f"Run:     {report['run_id']}",
+        f"Trigger: {trigger['kind']}" + (f", requested by {report['requested_by']}" if report["requested_by"] else ""),
+    ]
+    if plan["digest"]:
+        lines.append(f"Digest:  {plan['digest']}")
+    if report.get("possibly_repeated"):
+        lines.append("Note:    an earlier invocation may have sent this message already.")
+    lines += [f"Note:    {note}" for note in report["notes"]]
+    lines += [f"Problem: {one['path'] + ': ' if one['path'] else ''}{one['what']}. {one['fix']}" for one in report["problems"]]
+    losing = [one for one in report["instances"] if one["loses_data"] is not False and one["outcome"] == OutcomeKind.PLANNED]
+    if losing:
+        lines += ["", f"Data would be lost on {len(losing)}:", *(f"  {one['name'] or ''} {one['instance_id']}" for one in losing[:500])]
+    return [*lines, ""]
+
+
+def _sorted_out(instances: Sequence[InstanceReport]) -> tuple[list[InstanceReport], list[InstanceReport]]:
+    """(fine, not fine), each in the order in which a reader wants them."""
+    ordered = sorted(instances, key=lambda one: (_ORDER.index(one["outcome"]), one["wave"] or 0))
+    fine = [one for one in ordered if OutcomeKind(one["outcome"]) in FINE]
+    return fine, [one for one in ordered if OutcomeKind(one["outcome"]) not in FINE]
+
+
+def _line(one: InstanceReport) -> str:
+    wave = f", wave {one['wave']}" if one["wave"] else ""
+    guard = f" [{one['guard']}]" if one["guard"] else ""
+    return f"{one['outcome'].replace('_', ' '):13} {one['name'] or '-'} ({one['instance_id']}{wave}){guard}: {one['reason']}"
+
+
+def _grouped(instances: Iterable[InstanceReport]) -> Iterable[str]:
+    """The same with each reason once: outcome and reason, then bare IDs."""
+
+    def key(one: InstanceReport) -> tuple[str, str]:
+        return one["outcome"], one["reason"]
+
+    for (outcome, reason), group in groupby(sorted(instances, key=key), key):
+        yield f"  {outcome.replace('_', ' ')}: {reason}"
+        yield from (f"    {one['instance_id']}" for one in group)
+
+
+def _parts(head: list[str], told: Sequence[str], max_bytes: int) -> list[list[str]]:
+    """Lines cut into messages that each fit; one where it can be. Every one begins as a report does, so that it is known for one."""
+    parts, size = [list(head)], _size(head)
+    if told:
+        parts[0].append("Not fine:")
+    for line in told:
+        if size + _size([line]) > max_bytes - 300:
+            parts.append([head[0], "", "Not fine, continued:"])
+            size = _size(parts[-1])
+        parts[-1].append(line)
+        size += _size([line])
+    return parts
+
+
+def _fine_lines(fine: Sequence[InstanceReport], room: int) -> list[str]:
+    """As many of the instances that are fine as fit, and how many were left out."""
+    if not fine:
+        return []
+    lines = ["", "Fine:"]
+    size = _size(lines)
+    for number, one in enumerate(fine):
+        line = f"  {_line(one)}"
+        size += _size([line])
+        if size > room:
+            return [*lines, f"  ... and {len(fine) - number} more that are fine, left out here to fit the topic's limit"]
+        lines.append(line)
+    return lines
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(len(line.encode(errors="replace")) + 1 for line in lines)
+
+
+def _ascii(text: str, most: int) -> str:
+    """One printable line of ASCII, cut to `most` characters."""
+    plain = "".join(sign if " " <= sign <= "~" else "?" for sign in " ".join(text.split()))
+    return plain if len(plain) <= most else f"{plain[: most - 3]}..."

@@ -1,0 +1,77 @@
+"""The end of a run: an outcome for every instance, and the one sentence on what to do next. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, RunStatus
+from dcs_upkeep.domain.request import Request
+
+
+def event_without(request: Request, *drop: str, **change: Any) -> dict[str, Any]:
+    """The request as an event, without defaults, without the named fields and the run id, with these changes."""
+    event = request.model_dump(mode="json", exclude_defaults=True, exclude={"run_id", *drop})
+    return {**event, **change}
+
+
+def approving(request: Request, plan: Plan, named: str | None) -> dict[str, Any]:
+    """The event that approves exactly this plan."""
+    if named is not None:
+        return {"plan": named, "approve": plan.digest}
+    return event_without(request, "dry_run", approve=plan.digest)
+
+
+def rest_event(request: Request, outcomes: Sequence[Outcome], plan: Plan) -> dict[str, Any]:
+    """The event for what was deferred, its error budget reduced by the failures so far."""
+    rest = [one.instance_id for one in outcomes if one.outcome is OutcomeKind.DEFERRED]
+    failures = sum(1 for one in outcomes if one.outcome in (OutcomeKind.FAILED, OutcomeKind.UNKNOWN))
+    event = event_without(request, "select", "plan", "approve", action=plan.action.value, instances=rest)
+    event["rollout"] = {**event.get("rollout", {}), "max_failures": max(0, plan.max_failures - failures)}
+    return event
+
+
+def next_step(
+    request: Request, plan: Plan, outcomes: Sequence[Outcome], status: RunStatus, stop_reason: str | None, *, named: str | None = None
+) -> str:
+    """One sentence: what the reader should do now. `named`: the reviewed plan that the request came from."""
+    counts: Counter[str] = Counter(outcome.outcome.value for outcome in outcomes)
+    why = f" The run stopped: {stop_reason}." if stop_reason else ""
+    match status:
+        case RunStatus.SUCCEEDED if not outcomes:
+            return "Nothing to do: the selection matched no instance; check its conditions if that is a surprise."
+        case RunStatus.SUCCEEDED if counts[OutcomeKind.ACCEPTED]:
+            return f"Look at the {counts[OutcomeKind.ACCEPTED]} accepted instance(s) in the console: their effect was not observed."
+        case RunStatus.SUCCEEDED:
+            return "Nothing to do."
+        case RunStatus.PLANNED:
+            return f"To carry out exactly this, send: {_text(approving(request, plan, named))}"
+        case RunStatus.REJECTED if plan.refusal is not None:
+            asks = "approval" in plan.refusal.reason or plan.refusal.guard == "approval"
+            return plan.refusal.next + (f" The event: {_text(approving(request, plan, named))}" if asks else "")
+        case RunStatus.REJECTED:
+            return "Nothing was executed; mend what the reasons name and send the event again."
+        case RunStatus.HALTED:
+            return f"Release the halt when it is safe, then send the rest again.{why}"
+        case RunStatus.DEFERRED:
+            return f"ACTION NEEDED: send this event for the rest: {_text(rest_event(request, outcomes, plan))}{why}"
+        case RunStatus.RUNNING:
+            return "Wait for the report of the run that is under way."
+        case RunStatus.FAILED | RunStatus.PARTIAL:
+            return f"Read the reasons of what is not fine: {_not_fine(counts)}.{why}"
+
+
+def _not_fine(counts: Mapping[str, int]) -> str:
+    words = {
+        OutcomeKind.FAILED: "failed",
+        OutcomeKind.UNKNOWN: "unknown (look in the console whether it was acted on before you send it again)",
+        OutcomeKind.REFUSED: "refused",
+        OutcomeKind.NOT_ATTEMPTED: "not attempted",
+    }
+    return ", ".join(f"{counts[kind]} {text}" for kind, text in words.items() if counts[kind])
+
+
+def _text(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, separators=(",", ":"))

@@ -1,0 +1,60 @@
+"""The report goes to every topic, at least once. A topic that fails changes nothing about the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dcs_upkeep.domain.errors import FencedError, describe_error
+from dcs_upkeep.domain.ports import Message, Ports, Topic
+from dcs_upkeep.journal.run_writer import RunWriter
+from dcs_upkeep.reporting import messages
+from dcs_upkeep.reporting.report import Report
+
+
+def publish(ports: Ports, report: Report, recorder: RunWriter | None = None, *, only_failed: bool = False) -> None:
+    """Send the report to every topic that the journal does not show to have it.
+
+    Each failure is logged, counted under `calls` and noted in the report that is returned. Where an earlier invocation
+    may have published without writing it down, the message says so. `only_failed`: to those topics alone.
+    """
+    known = recorder.state.topics if recorder is not None else {}
+    for topic in _topics(ports, report):
+        if known.get(topic.name) == "published" or (only_failed and topic.name not in known):
+            continue
+        shown: Report = {**report, "possibly_repeated": True} if topic.name in known else report
+        try:
+            if recorder is not None:
+                recorder.publishing(topic.name)
+            for message in messages.compose(shown):
+                message_id = topic.publish(message)
+                ports.log("topic.published", topic=topic.name, message_id=message_id, subject=message.subject)
+            if recorder is not None:
+                recorder.published(topic.name)
+        except FencedError:
+            raise
+        except Exception as err:  # whatever a topic does, the others still get the report
+            _failed(ports, report, topic.name, err)
+
+
+def publish_progress(ports: Ports, message: Message) -> None:
+    """A short word on the way, to every topic. A failure is logged, no more: the report comes later."""
+    for topic in _topics(ports, None):
+        try:
+            topic.publish(message)
+        except Exception as err:  # whatever a topic does, the run goes on
+            ports.log("topic.failed", level="warning", topic=topic.name, reason=describe_error(err))
+
+
+def _topics(ports: Ports, report: Report | None) -> Sequence[Topic]:
+    try:
+        return ports.topics()
+    except Exception as err:  # an SDK that cannot be imported must not change the run either
+        if report is not None:
+            _failed(ports, report, "the topics", err)
+        return ()
+
+
+def _failed(ports: Ports, report: Report, where: str, err: Exception) -> None:
+    ports.log("topic.failed", level="error", topic=where, reason=describe_error(err))
+    report["calls"]["publish_failed"] = report["calls"].get("publish_failed", 0) + 1
+    report["notes"].append(f"the report could not be published to {where}: {describe_error(err)}")

@@ -1,0 +1,37 @@
+"""What a run writes to the log: one line per instance, and the canonical line of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dcs_upkeep.domain.model import Outcome, OutcomeKind
+from dcs_upkeep.domain.ports import Ports
+from dcs_upkeep.reporting.report import FINE
+
+
+def log_outcome(ports: Ports, outcome: Outcome) -> None:
+    """One line per instance that has come to its outcome."""
+    ports.log(
+        "instance.verified",
+        level="info" if outcome.outcome in (OutcomeKind.COMPLETED, OutcomeKind.ACCEPTED, OutcomeKind.SKIPPED) else "warning",
+        wave=outcome.wave,
+        instance_id=outcome.instance_id,
+        name=outcome.name,
+        outcome=outcome.outcome.value,
+        reason=outcome.reason,
+        guard=outcome.guard,
+        error_code=outcome.error_code,
+    )
+
+
+def canonical_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A report for the log: all but the instances that are fine, of which the counts tell."""
+    told = {key: value for key, value in body.items() if key not in ("instances", "plan")}
+    if "instances" in body:
+        told["not_fine"] = [one for one in body["instances"] if OutcomeKind(one["outcome"]) not in FINE]
+    if "plan" in body:
+        plan = body["plan"]
+        told |= {key: plan[key] for key in ("name", "action", "digest", "dry_run")}
+        told["waves"] = [len(wave) for wave in plan["waves"]]
+    return told

@@ -1,0 +1,67 @@
+"""What an event turns out to be: records, each of which asks for a run, commands, is ignored, or is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dcs_upkeep.domain.errors import Problem
+from dcs_upkeep.domain.model import Trigger, TriggerKind
+from dcs_upkeep.domain.request import Request
+from dcs_upkeep.domain.run import ControlCommand
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdScope:
+    """What makes a run id unique beside its trigger, and this invocation's own id. `function` is without its version."""
+
+    host: str
+    function: str
+    region: str
+    project_id: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """One record that asks for a run. `record`: the SQS message it came in; `named`: the reviewed plan; `alarm_id`: the alarm."""
+
+    trigger: Trigger
+    request: Request
+    run_id: str
+    record: str | None = None
+    named: str | None = None
+    alarm_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """One record that is none of our business, and why."""
+
+    trigger: Trigger
+    reason: str
+    record: str | None = None
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """One record that cannot be a request, with everything that is wrong."""
+
+    trigger: Trigger
+    problems: tuple[Problem, ...]
+    run_id: str
+    record: str | None = None
+
+
+DeliveryItem = StartRun | ControlCommand | Ignored | Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event. `several`: its envelope held more than one record; `http` and `sqs`: how the answer is to be wrapped."""
+
+    kind: TriggerKind
+    items: tuple[DeliveryItem, ...]
+    several: bool = False
+    http: bool = False
+    sqs: bool = False

@@ -1,0 +1,196 @@
+"""What an envelope carries: a request, the name of a reviewed plan, a command, or this tool's own report. Every trigger ends here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dcs_upkeep.domain.errors import InvalidEventError, Problem
+from dcs_upkeep.domain.model import REPORT_MARK, Trigger, TriggerKind
+from dcs_upkeep.domain.problems import suggest_or_list
+from dcs_upkeep.domain.request import Request, parse_request
+from dcs_upkeep.domain.run import ControlCommand
+from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
+from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
+from dcs_upkeep.triggers.plans_file import PlansFile
+
+FORWARD_S = 300.0  # a clock that is a few minutes ahead is fine
+COMMANDS: Mapping[str, frozenset[str]] = {
+    "halt": frozenset({"command", "reason"}),
+    "release": frozenset({"command", "halt", "reason"}),
+    "status": frozenset({"command"}),
+    "sweep": frozenset({"command"}),
+    "show": frozenset({"command", "run"}),
+}
+# Whoever can publish to a topic may stop work, but not let go of what somebody else has stopped.
+FROM_ANYWHERE = frozenset({"halt", "status"})
+TRUSTED = frozenset({TriggerKind.DIRECT, TriggerKind.TIMER, TriggerKind.SCHEDULER, TriggerKind.SELF})
+REQUEST_FORM = 'Write {"action": "restart", "instances": ["<id>"]}, or {"plan": "<name>"}.'
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadParser:
+    """Reads what one event carries. `plans` None: there is no `plans.json`."""
+
+    scope: RunIdScope
+    plans: PlansFile | None
+    now: datetime
+    plans_only: bool = False
+
+    def run_id(self, trigger: Trigger) -> str:
+        """Kind, key, and a short digest of what else must not be mixed up: host, function, region, project."""
+        scope = self.scope
+        where = hashlib.sha256(f"{scope.host}\n{scope.function}\n{scope.region}\n{scope.project_id}".encode("utf-8", "surrogatepass"))
+        key = (
+            trigger.id if _PLAIN_KEY.fullmatch(trigger.id) else hashlib.sha256(trigger.id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        )
+        return f"{trigger.kind}:{key}@{where.hexdigest()[:8]}"
+
+    def invalid(self, trigger: Trigger, problems: tuple[Problem, ...] | list[Problem], record: str | None = None) -> Invalid:
+        """Refused, with everything that is wrong."""
+        return Invalid(trigger, tuple(problems), self.run_id(trigger), record)
+
+    def refuse(self, trigger: Trigger, path: str, what: str, fix: str = REQUEST_FORM, record: str | None = None) -> Invalid:
+        """The same for one problem."""
+        return self.invalid(trigger, (Problem(path, what, fix),), record)
+
+    def text(self, text: object, path: str, trigger: Trigger, record: str | None = None) -> DeliveryItem:
+        """What a text carries: JSON, the plain name of a plan, or our own report."""
+        if not isinstance(text, str | bytes):
+            return self.refuse(trigger, path, "there is no text here", record=record)
+        plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
+        if plain.lstrip().startswith(REPORT_MARK):
+            return self._own_report(trigger, record)
+        if self.plans is not None and plain.strip() in self.plans.requests:
+            return self.value({"plan": plain.strip()}, path, trigger, record)
+        try:
+            return self.value(parse_untrusted_json(text), path, trigger, record)
+        except InvalidJsonError as err:
+            return self.refuse(trigger, path, str(err), record=record)
+
+    def value(self, value: object, path: str, trigger: Trigger, record: str | None = None) -> DeliveryItem:
+        """What a JSON value carries."""
+        if isinstance(value, str):
+            if self.plans is not None and value in self.plans.requests:
+                value = {"plan": value}
+            else:
+                return self.refuse(trigger, path, f"{value[:60]!r} is text, and no plan of plans.json has this name", record=record)
+        if not isinstance(value, dict):
+            return self.refuse(trigger, path, "this is no JSON object", record=record)
+        if "report_version" in value and "run_id" in value:
+            return self._own_report(trigger, record)
+        if "command" in value or "resume" in value:
+            return self._control(value, path, trigger, record)
+        return self.request(value, path, trigger, record)
+
+    def request(
+        self, raw: Mapping[str, object], path: str, trigger: Trigger, record: str | None = None, alarm_id: str | None = None
+    ) -> DeliveryItem:
+        """A request, written out or by the name of a reviewed plan."""
+        try:
+            request = parse_request(raw, path)
+            named = request.plan
+            if named is not None:
+                request = self._reviewed(request, path)
+            elif self.plans_only and alarm_id is None:
+                fix = 'Write {"plan": "<name>"}, or unset UPKEEP_PLANS_ONLY.'
+                raise InvalidEventError([Problem(path, "only reviewed plans are taken here (UPKEEP_PLANS_ONLY)", fix)])
+        except InvalidEventError as err:
+            return self.invalid(trigger, err.problems, record)
+        if stale := self._stale(trigger.time, request.expires_after_s):
+            return self.invalid(trigger, (stale,), record)
+        if trigger.kind in (TriggerKind.DIRECT, TriggerKind.HTTP) and request.run_id:
+            trigger = Trigger(trigger.kind, request.run_id, trigger.time)
+        return StartRun(trigger, request, self.run_id(trigger), record, named, alarm_id)
+
+    def _reviewed(self, asked: Request, path: str) -> Request:
+        """The reviewed request, with what may stand beside its name."""
+        where = f"{path}.plan" if path else "plan"
+        if self.plans is None:
+            raise InvalidEventError([Problem(where, "there is no plans.json beside handler.py", "Add one, or write the request out.")])
+        found = self.plans.requests.get(asked.plan or "")
+        if found is None:
+            raise InvalidEventError(
+                [Problem(where, f"plans.json has no plan {asked.plan!r}", suggest_or_list(asked.plan or "", self.plans.requests))]
+            )
+        beside = {"dry_run": asked.dry_run, "approve": asked.approve, "run_id": asked.run_id}
+        return found.model_copy(update={**beside, "requested_by": asked.requested_by or found.requested_by})
+
+    def _stale(self, time: datetime | None, expires_after_s: float) -> Problem | None:
+        """An event that is too old, or from too far in the future. One without a time is neither."""
+        if time is None:
+            return None
+        if self.now - time > timedelta(seconds=expires_after_s):
+            what = f"the event is from {time.isoformat()}, more than {expires_after_s:g} s ago"
+            return Problem("time", what, "Send a new one, or raise expires_after_s.")
+        if time - self.now > timedelta(seconds=FORWARD_S):
+            return Problem("time", f"the event is from {time.isoformat()}, which is to come", "Check the clock of its sender.")
+        return None
+
+    def _control(self, raw: Mapping[str, object], path: str, trigger: Trigger, record: str | None) -> DeliveryItem:
+        """Halt and status from anywhere; the others from where only operators and the platform reach."""
+        if "resume" in raw:
+            if set(raw) != {"resume"} or not isinstance(raw["resume"], str) or not raw["resume"]:
+                return self.refuse(
+                    trigger, _below(path, "resume"), "a resume names one run and nothing else", 'Write {"resume": "<run_id>"}.', record
+                )
+            return self._permitted(ControlCommand(trigger, "resume", self.run_id(trigger), about=raw["resume"], record=record), path)
+        command = raw["command"]
+        if not isinstance(command, str) or command not in COMMANDS:
+            fix = suggest_or_list(command, COMMANDS) if isinstance(command, str) else f"Write one of {', '.join(COMMANDS)}."
+            return self.refuse(trigger, _below(path, "command"), "no command has this name", fix, record)
+        allowed = COMMANDS[command]
+        problems = [
+            Problem(_below(path, str(key)[:60]), "no field of this command has this name", suggest_or_list(str(key), allowed))
+            for key in raw
+            if key not in allowed
+        ]
+        problems += [
+            Problem(_below(path, key), "this is no text", "Write text in quotes, 500 characters at most.")
+            for key in ("reason", "halt", "run")
+            if key in raw and key in allowed and not (isinstance(raw[key], str) and len(str(raw[key])) <= 500)
+        ]
+        if command == "release" and not raw.get("halt"):
+            problems.append(Problem(_below(path, "halt"), "a release names the halt", "Write the id that the command status shows."))
+        if command == "show" and not raw.get("run"):
+            problems.append(Problem(_below(path, "run"), "show names a run", "Write its run id."))
+        if problems:
+            return self.invalid(trigger, problems, record)
+        reason, halt_id = raw.get("reason"), raw.get("halt")
+        control = ControlCommand(
+            trigger,
+            command,
+            self.run_id(trigger),
+            str(reason) if reason else None,
+            str(halt_id) if halt_id else None,
+            str(raw["run"]) if "run" in raw else None,
+            record,
+        )
+        return self._permitted(control, path)
+
+    def _permitted(self, control: ControlCommand, path: str) -> DeliveryItem:
+        trigger = control.trigger
+        if control.command in FROM_ANYWHERE or trigger.kind in TRUSTED:
+            # An old halt would stop work that nobody meant, and an old release let go what was stopped since.
+            stale = self._stale(trigger.time, 3600.0)
+            return self.invalid(trigger, (stale,), control.record) if stale else control
+        fix = "Send it as a direct event, by the command line, or from a timer."
+        return self.refuse(trigger, _below(path, "command"), f"{control.command} is not taken from {trigger.kind}", fix, control.record)
+
+    def _own_report(self, trigger: Trigger, record: str | None) -> Ignored:
+        return Ignored(trigger, "this is a report of this tool itself, come back through its own topic", record, self.run_id(trigger))
+
+
+def word(value: object) -> str:
+    """A text or a whole number of an envelope as text; empty for all else, and for numbers too long to be an id."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20:
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key

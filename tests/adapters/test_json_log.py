@@ -1,0 +1,64 @@
+"""The log: one JSON object a line, once, whatever the values."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+from typing import Any
+
+import pytest
+
+from dcs_upkeep.adapters.json_log import JsonLog
+from tests.fakes import FakeClock
+
+
+def written(**options: Any) -> tuple[JsonLog, io.StringIO]:
+    stream = io.StringIO()
+    return JsonLog(FakeClock(), stream=stream, **options), stream
+
+
+def test_a_line_is_one_json_object_with_its_fixed_fields() -> None:
+    log, stream = written(fixed={"host": "local", "request_id": "r"}, remaining_s=lambda: 12.5)
+    log("wave.sent", wave=1, reason="two\nlines", nothing=None)
+    (text,) = stream.getvalue().splitlines()
+    line = json.loads(text)
+    assert (line["event"], line["host"], line["request_id"], line["wave"], line["reason"]) == ("wave.sent", "local", "r", 1, "two\nlines")
+    assert (line["elapsed_ms"], line["remaining_ms"], line["level"]) == (0, 12500, "info")
+    assert "nothing" not in line
+
+
+def test_fields_that_logging_keeps_for_itself_are_fields_like_others() -> None:
+    log, stream = written()
+    log("a.b", name="x", args=[1], message="m", msg="n", levelname="q")
+    line = json.loads(stream.getvalue())
+    assert (line["name"], line["args"], line["msg"], line["levelname"]) == ("x", [1], "n", "q")
+
+
+@pytest.mark.parametrize("value", ["\ud800", "ä", {"deep": [object]}, b"bytes"])
+def test_any_value_makes_a_line(value: object) -> None:
+    log, stream = written()
+    log("a.b", value=value)
+    assert json.loads(stream.getvalue())["event"] == "a.b"
+
+
+def test_the_level_is_kept() -> None:
+    log, stream = written(level="WARNING")
+    log("quiet.kept")
+    log("loud.heard", level="error")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["loud.heard"]
+
+
+def test_root_handlers_of_a_runtime_print_nothing_twice() -> None:
+    """FunctionGraph and Lambda both put handlers on the root logger."""
+    root, heard = logging.getLogger(), io.StringIO()
+    handler = logging.StreamHandler(heard)
+    root.addHandler(handler)
+    try:
+        log, stream = written(remaining_s=lambda: math.inf)
+        log("a.b")
+    finally:
+        root.removeHandler(handler)
+    assert heard.getvalue() == ""
+    assert len(stream.getvalue().splitlines()) == 1

@@ -1,0 +1,63 @@
+"""Settings: one definition each, every problem at once, and nothing secret in a message."""
+
+from __future__ import annotations
+
+import pytest
+
+from dcs_upkeep.domain.errors import SettingsError
+from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
+
+
+def test_every_setting_has_a_name_a_sentence_and_a_default() -> None:
+    assert all(name.startswith("UPKEEP_") and item.metadata["doc"] for name, item in SETTING_FIELDS.items())
+    assert read_settings({}.get) == Settings()
+
+
+def test_all_problems_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"UPKEEP_POLL_S": "soon", "UPKEEP_BATCH_SIZE": "51", "UPKEEP_ALLOWED_ACTIONS": "reboot", "UPKEEP_TOPICS": "mail"}.get)
+    assert {problem.path for problem in caught.value.problems} == {
+        "UPKEEP_POLL_S",
+        "UPKEEP_BATCH_SIZE",
+        "UPKEEP_ALLOWED_ACTIONS",
+        "UPKEEP_TOPICS",
+    }
+
+
+def test_one_object_may_carry_any_of_them_and_a_variable_of_its_own_wins() -> None:
+    settings = read_settings({"UPKEEP_SETTINGS": '{"UPKEEP_POLL_S": 7, "UPKEEP_REGION": "a"}', "UPKEEP_REGION": "b"}.get)
+    assert (settings.poll_s, settings.region) == (7.0, "b")
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"UPKEEP_POLLS": "1"}', '{"UPKEEP_POLL_S": [1]}', "[" * 100_000])
+def test_a_bad_object_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="UPKEEP_SETTINGS"):
+        read_settings({"UPKEEP_SETTINGS": text}.get)
+
+
+@pytest.mark.parametrize("name", ["UPKEEP_ENDPOINT", "UPKEEP_JOURNAL"])
+def test_an_address_with_a_password_is_not_repeated(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({name: "https://user:hunter2@host/x"}.get)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("UPKEEP_MAX_SHARE", "10%", "max_share", 0.1),
+        ("UPKEEP_PROTECTED_TAGS", "a=b, c=", "protected_tags", (("a", "b"), ("c", ""))),
+        ("UPKEEP_PLANS_ONLY", "1", "plans_only", True),
+        ("UPKEEP_NOTIFY", "start,wave", "notify", ("start", "wave")),
+        ("UPKEEP_TOPICS", "urn:smn:r:p:t,urn:smn:r:p:t", "topics", ("urn:smn:r:p:t",)),
+    ],
+)
+def test_texts_become_values(name: str, text: str, field: str, value: object) -> None:
+    assert getattr(read_settings({name: text}.get), field) == value
+
+
+def test_a_misspelt_name_in_the_object_is_told_the_right_one() -> None:
+    with pytest.raises(SettingsError, match=r"Did you mean UPKEEP_POLL_S\?"):
+        read_settings({"UPKEEP_SETTINGS": '{"UPKEEP_POL_S": 7}'}.get)
+    with pytest.raises(SettingsError, match="settings table"):
+        read_settings({"UPKEEP_SETTINGS": '{"x": 7}'}.get)

@@ -1,0 +1,39 @@
+"""The rights that each adapter lists beside its calls, gathered for the tests that hold policies and pages against them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = ("adapters", "local")
+
+
+def sources() -> list[Path]:
+    """Every file that may call a cloud, apart from the emulator."""
+    found = [path for place in PLACES for path in sorted((ROOT / "dcs_upkeep" / place).rglob("*.py")) if "emulator" not in path.parts]
+    assert len(found) > 20
+    return found
+
+
+def module_name(path: Path) -> str:
+    """`dcs_upkeep/adapters/cloud_eye.py` -> `dcs_upkeep.adapters.cloud_eye`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+@cache
+def listed() -> Mapping[str, Mapping[str, str]]:
+    """Module -> operation -> right, of every module with a list."""
+    names = [module_name(path) for path in sources() if "\nPERMISSIONS = {" in path.read_text(encoding="utf-8")]
+    assert len(names) >= 7
+    return {name: importlib.import_module(name).PERMISSIONS for name in names}
+
+
+def asked(*services: str) -> set[str]:
+    """The rights at these services that the function itself needs; what only `doctor` asks is not among them."""
+    rights = {right for name, rights in listed().items() if ".local." not in name for right in rights.values()}
+    found = {right for right in rights if right.split(":")[0] in services}
+    assert {right.split(":")[0] for right in found} == set(services), "a service without a right"
+    return found
