@@ -15,11 +15,11 @@ from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.adapters.hosts import aws_lambda, functiongraph
 from dcs_upkeep.adapters.json_log import JsonLog
+from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.domain.ports import Alarms, Backups, Clock, Dcs, Host, Journal, Log, Ports, Topic
 from dcs_upkeep.domain.settings import Settings, read_settings
-from dcs_upkeep.execution.run import CLOSE_S
 from dcs_upkeep.invocation import InvocationHandler
 from dcs_upkeep.triggers.delivery import RunIdScope
 from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
@@ -192,6 +192,7 @@ def _invoke(
         ports = Ports(
             dcs=cast("Dcs", LateDcs(invocation)),
             host=host,
+            deadline=Deadline(host.remaining_s),
             clock=clock,
             log=log,
             topics=lambda: invocation.topics,

@@ -18,28 +18,64 @@ class Action(StrEnum):
     START = "start"
 
 
+class DataLoss(StrEnum):
+    """Whether an action clears the data of an instance."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+    DEPENDS = "depends"  # on the instance: single node, single replica, appendonly=no
+
+
+class Sign(StrEnum):
+    """What proves, after a lost answer, that an action has reached an instance. `updated_at` is none: a tag edit moves it."""
+
+    BUSY = "busy"  # the action's own busy state
+    LAUNCHED_AT = "launched_at"  # it differs from the one read just before sending
+    END = "end"  # the action's own end state, which the instance did not have before
+
+
 @dataclass(frozen=True, slots=True)
 class ActionRule:
-    """How one action shows itself in an instance's status, and from where it may begin."""
+    """One action: how it shows itself in an instance's status, from where it may begin, and what it may cost.
+
+    `skipped_on`: the status in which there is nothing to do. `again_after_refusal`: whether an ID that the API has refused (400, 404)
+    may be sent again once a reading shows that it was not acted on. `needs_journal_on_host`: a repeated delivery would do harm.
+    """
 
     busy: str
     end: str
     allowed_from: frozenset[str]
     skipped_on: str | None
     needs_redis_4: bool
+    data_loss: DataLoss
+    evidence: frozenset[Sign]
+    again_after_refusal: bool = True
+    needs_journal_on_host: bool = False
 
 
+_RESTARTED, _MOVED = frozenset({Sign.BUSY, Sign.LAUNCHED_AT}), frozenset({Sign.BUSY, Sign.END})
 # Needed states: DCS user guide (restart: Running or Faulty; flush: Running; start: Stopped). soft_restart's own rule is
 # documented nowhere, so it takes the narrower one. Redis 4.0 for flush, stop and start: the API's page.
 RULES: Mapping[Action, ActionRule] = MappingProxyType(
     {
-        Action.RESTART: ActionRule("RESTARTING", "RUNNING", frozenset({"RUNNING", "ERROR"}), None, False),
-        Action.SOFT_RESTART: ActionRule("RESTARTING", "RUNNING", frozenset({"RUNNING"}), None, False),
-        Action.FLUSH: ActionRule("FLUSHING", "RUNNING", frozenset({"RUNNING"}), None, True),
-        Action.STOP: ActionRule("CLOSING", "CLOSED", frozenset({"RUNNING"}), "CLOSED", True),
-        Action.START: ActionRule("STARTING", "RUNNING", frozenset({"CLOSED"}), "RUNNING", True),
+        Action.RESTART: ActionRule("RESTARTING", "RUNNING", frozenset({"RUNNING", "ERROR"}), None, False, DataLoss.DEPENDS, _RESTARTED),
+        Action.SOFT_RESTART: ActionRule("RESTARTING", "RUNNING", frozenset({"RUNNING"}), None, False, DataLoss.DEPENDS, _RESTARTED),
+        Action.FLUSH: ActionRule(
+            "FLUSHING",
+            "RUNNING",
+            frozenset({"RUNNING"}),
+            None,
+            True,
+            DataLoss.ALWAYS,
+            frozenset({Sign.BUSY}),
+            again_after_refusal=False,
+            needs_journal_on_host=True,
+        ),
+        Action.STOP: ActionRule("CLOSING", "CLOSED", frozenset({"RUNNING"}), "CLOSED", True, DataLoss.DEPENDS, _MOVED),
+        Action.START: ActionRule("STARTING", "RUNNING", frozenset({"CLOSED"}), "RUNNING", True, DataLoss.NEVER, _MOVED),
     }
 )
+
 # States that end by themselves: an instance in one of them may be waited for. The full list stands on the Chinese page only.
 TRANSIENT_STATES = frozenset(
     {

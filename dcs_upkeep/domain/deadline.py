@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+CLOSE_S = 3.0  # kept back for the report and the log
+PUBLISH_S = 5.0  # and for the topics, where there are any
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.model import Answer, Credentials, Instance
 
 
@@ -180,12 +181,13 @@ class Host(Protocol):
 class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
-    `call_self` hands an event to the next invocation and returns once that is sure; it raises `CloudError`. None where
+    `deadline`: the host's own end, nothing kept back yet. `call_self` hands an event to the next invocation and returns once that is sure; it raises `CloudError`. None where
     the host cannot.
     """
 
     dcs: Dcs
     host: Host
+    deadline: Deadline
     clock: Clock
     log: Log
     topics: Callable[[], Sequence[Topic]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from dcs_upkeep.domain.deadline import CLOSE_S, PUBLISH_S
 from dcs_upkeep.domain.errors import FencedError, describe_error
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Ports
@@ -25,8 +26,6 @@ from dcs_upkeep.reporting import messages
 from dcs_upkeep.reporting.publisher import publish_progress
 from dcs_upkeep.reporting.run_log import log_outcome
 
-CLOSE_S = 3.0  # kept back for the report and the log
-PUBLISH_S = 5.0  # and for the topics, where there are any
 UNWATCHED_RETRY_S = 300.0  # how long a busy instance may be waited for where no watch gives a limit
 UNDER_WAY = (Stage.ACCEPTED, Stage.DOUBT, Stage.API_FAILED)
 
