@@ -181,8 +181,8 @@ class Host(Protocol):
 class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
-    `deadline`: the host's own end, nothing kept back yet. `call_self` hands an event to the next invocation and returns once that is sure; it raises `CloudError`. None where
-    the host cannot.
+    `deadline`: the host's own end, nothing kept back yet. `call_self` hands an event to the next invocation and returns once
+    that is sure; it raises `CloudError`. None where the host cannot.
     """
 
     dcs: Dcs

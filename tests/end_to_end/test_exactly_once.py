@@ -170,6 +170,7 @@ def test_an_alarm_about_what_was_just_restarted_is_ignored() -> None:
 def runner_of(w: World) -> Any:
     """The runner that an invocation in this world would have."""
     from dcs_upkeep.adapters.hosts.local import LocalHost
+    from dcs_upkeep.domain.deadline import Deadline
     from dcs_upkeep.domain.ports import Ports
     from dcs_upkeep.domain.settings import read_settings
     from dcs_upkeep.execution.coordinator import RunCoordinator
@@ -178,7 +179,14 @@ def runner_of(w: World) -> Any:
     settings = read_settings(host.setting)
     invocation = bootstrap.Adapters(host, settings, w.clock, w.log)
     ports = Ports(
-        dcs=invocation.dcs, host=host, clock=w.clock, log=w.log, topics=lambda: invocation.topics, random=lambda: 1.0, journal=w.journal
+        dcs=invocation.dcs,
+        host=host,
+        deadline=Deadline(host.remaining_s),
+        clock=w.clock,
+        log=w.log,
+        topics=lambda: invocation.topics,
+        random=lambda: 1.0,
+        journal=w.journal,
     )
     return RunCoordinator(settings, w.emu.project_id, ports)
 
