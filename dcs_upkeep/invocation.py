@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
+from dcs_upkeep import triggers
 from dcs_upkeep.domain.errors import RefusedError, describe_error
+from dcs_upkeep.domain.model import Location
 from dcs_upkeep.domain.ports import Ports
-from dcs_upkeep.domain.run import ControlCommand, Disposition, Ended, RunSpec
+from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.commands import execute_command
 from dcs_upkeep.execution.coordinator import RunCoordinator
 from dcs_upkeep.reporting.run_log import canonical_fields
-from dcs_upkeep.triggers import delivery, parser
-from dcs_upkeep.triggers.delivery import Delivery, Ignored, Invalid, RunIdScope
+from dcs_upkeep.triggers import Delivery, Ignored, Invalid, RunIdScope, StartRun
+from dcs_upkeep.triggers.delivery import DeliveryItem
 from dcs_upkeep.triggers.plans_file import PlansFile
-from dcs_upkeep.triggers.responses import COMES_BACK, http_answer, sentence_of
+from dcs_upkeep.triggers.responses import http_answer, sentence_of, sqs_answer
+
+BAD = frozenset({Disposition.REFUSED, Disposition.REUSED, Disposition.FAULT})
 
 
 class InvocationHandler:
-    """Serves one invocation. `dry_run` makes every request one."""
+    """Handles the event of one invocation. `dry_run` makes every request one."""
 
     def __init__(self, settings: Settings, scope: RunIdScope, plans: PlansFile | None, ports: Ports, *, dry_run: bool = False) -> None:
         self._settings = settings
@@ -32,68 +36,69 @@ class InvocationHandler:
         self._plans = plans
         self._ports = ports
         self._dry_run = dry_run
-        self._runner = RunCoordinator(settings, scope.project_id, ports)
+        self._runs = RunCoordinator(settings, Location(scope.region, scope.project_id), ports)
 
     def handle(self, event: object) -> dict[str, Any]:
         """Handle one event of any shape.
 
         Returns the report (several records: `{"runs": [...]}`; HTTP and SQS: their own envelopes).
-        Raises: RefusedError, or the fault itself, only where nothing has been sent.
+        Raises: RefusedError, or the fault itself, only while nothing has been sent.
         """
         now = self._ports.clock.now()
-        delivery = parser.parse(event, self._scope, self._plans, now, plans_only=self._settings.plans_only)
-        ended = [replace(self._handle(item), record=item.record) for item in delivery.items]
-        self._log_reported(delivery, ended)
+        delivery = triggers.parse(event, self._scope, self._plans, now, plans_only=self._settings.plans_only)
+        results = [replace(self._handle_item(item), record=item.record) for item in delivery.items]
+        self._log_reported(delivery, results)
         if delivery.sqs:
-            return {"batchItemFailures": [{"itemIdentifier": one.record} for one in ended if one.end in COMES_BACK]}
+            return sqs_answer(results)
         if delivery.http:
-            return http_answer(ended[0])
-        _raise_if_nothing_was_sent(ended)
+            return http_answer(results[0])
+        _raise_if_nothing_was_sent(results)
         if delivery.several:
-            return {"runs": [dict(one.body) for one in ended]}
-        return dict(ended[0].body)
+            return {"runs": [dict(result.body) for result in results]}
+        return dict(results[0].body)
 
-    def _handle(self, item: delivery.StartRun | ControlCommand | Ignored | Invalid) -> Ended:
+    def _handle_item(self, item: DeliveryItem) -> RunResult:
         """One record; whatever it meets, the others get their turn."""
         try:
             match item:
-                case delivery.StartRun():
-                    request = item.request.model_copy(update={"dry_run": True}) if self._dry_run else item.request
-                    return self._runner.start(RunSpec(request, item.trigger, item.run_id, item.named, item.alarm_id))
+                case StartRun():
+                    spec = item.spec
+                    if self._dry_run:
+                        spec = replace(spec, request=spec.request.model_copy(update={"dry_run": True}))
+                    return self._runs.start(spec)
                 case Invalid():
-                    return self._runner.refuse(item.trigger, item.run_id, item.problems)
+                    return self._runs.refuse(item.trigger, item.run_id, item.problems)
                 case Ignored():
                     self._ports.log("event.ignored", reason=item.reason)
-                    return Ended(Disposition.IGNORED, {"ignored": item.reason})
+                    return RunResult(Disposition.IGNORED, {"ignored": item.reason})
                 case ControlCommand():
-                    return execute_command(item, self._ports, self._runner)
+                    return execute_command(item, self._ports, self._runs)
+                case _:
+                    assert_never(item)
         except Exception as err:  # a fault of ours before the run could take it in; within a run, the run itself does
             self._ports.log("run.failed", level="error", reason=describe_error(err))
-            return Ended(Disposition.FAULT, {"failed": describe_error(err)}, fault=err)
+            return RunResult(Disposition.FAULT, {"failed": describe_error(err)}, fault=err)
 
-    def _log_reported(self, delivery: Delivery, ended: Sequence[Ended]) -> None:
+    def _log_reported(self, delivery: Delivery, results: Sequence[RunResult]) -> None:
         """The one line that stands alone: what became of this invocation."""
-        bad = any(
-            one.end in (Disposition.REFUSED, Disposition.REUSED, Disposition.FAULT) or one.body.get("status") in ("failed", "partial")
-            for one in ended
-        )
-        level = "error" if bad else "info"
-        if len(ended) == 1:
-            self._ports.log("run.reported", level=level, ending=ended[0].end.value, **canonical_fields(ended[0].body))
+        is_bad = any(result.disposition in BAD or result.body.get("status") in ("failed", "partial") for result in results)
+        level = "error" if is_bad else "info"
+        if len(results) == 1:
+            self._ports.log("run.reported", level=level, ending=results[0].disposition.value, **canonical_fields(results[0].body))
             return
-        runs = [{"ending": one.end.value, **canonical_fields(one.body)} for one in ended]
+        runs = [{"ending": result.disposition.value, **canonical_fields(result.body)} for result in results]
         self._ports.log("run.reported", level=level, trigger={"kind": delivery.kind.value}, runs=runs)
 
 
-def _raise_if_nothing_was_sent(ended: Sequence[Ended]) -> None:
-    """Mark the invocation failed where no record may have sent anything and one was refused or met a fault."""
-    if any(one.may_have_sent for one in ended):
+def _raise_if_nothing_was_sent(results: Sequence[RunResult]) -> None:
+    """Mark the invocation failed if no record may have sent anything and one was refused or met a fault."""
+    if any(result.may_have_sent for result in results):
         return
-    bad = [one for one in ended if one.end in (Disposition.REFUSED, Disposition.REUSED, Disposition.FAULT)]
+    bad = [result for result in results if result.disposition in BAD]
     if not bad:
         return
     fault = bad[0].fault
-    if len(ended) == 1 and fault is not None:
+    if len(results) == 1 and fault is not None:
         raise fault
-    body = bad[0].body if len(ended) == 1 else {"runs": [dict(one.body) for one in ended]}
-    raise RefusedError(" | ".join(sentence_of(one) for one in bad[:5]), body) from fault
+    body = bad[0].body if len(results) == 1 else {"runs": [dict(result.body) for result in results]}
+    raise RefusedError(" | ".join(sentence_of(result) for result in bad[:5]), body) from fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dcs_upkeep import bootstrap
@@ -64,11 +65,20 @@ class World:
         }
 
     def run(
-        self, event: Any, *, left_s: float | None = None, host: Host | None = None, dry_run: bool = False, **settings: str
+        self,
+        event: Any,
+        *,
+        left_s: float | None = None,
+        host: Host | None = None,
+        dry_run: bool = False,
+        plans_path: Path | None = None,
+        **settings: str,
     ) -> dict[str, Any]:
         environ = self.environ(**settings)
         host = host or (LocalHost(environ) if left_s is None else TimedHost(environ, self.clock, left_s))
-        return bootstrap.handle(event, host=host, clock=self.clock, log=self.log, journal=self.journal, dry_run=dry_run)
+        return bootstrap.handle(
+            event, host=host, clock=self.clock, log=self.log, journal=self.journal, dry_run=dry_run, plans_path=plans_path
+        )
 
     def refused(self, event: Any, **settings: str) -> Mapping[str, Any]:
         """The report of a run that is refused whole."""

@@ -1,4 +1,4 @@
-"""One run as it is asked for, and what it came to."""
+"""One run as it is asked for, one command of an operator, and what either came to."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dcs_upkeep.domain.request import Request
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """What is to be run. `named`: the reviewed plan that the request came from; `alarm_id`: the alarm that asks for it."""
+    """What is to be run. `plan_name`: the reviewed plan that the request came from; `alarm_id`: the alarm that asks for it."""
 
     request: Request
     trigger: Trigger
     run_id: str
-    named: str | None = None
+    plan_name: str | None = None
     alarm_id: str | None = None
 
 
@@ -35,20 +35,6 @@ class ControlCommand:
     record: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A report, and what the platform should make of this invocation.
-
-    `fault`: a fault of ours or of the cloud before the first write. `may_have_sent`: an attempt was begun.
-    `ignored`: an alarm about an instance that was acted on a moment ago, which is this tool's own echo.
-    """
-
-    report: Mapping[str, Any]
-    may_have_sent: bool = False
-    fault: Exception | None = None
-    ignored: bool = False
-
-
 class Disposition(StrEnum):
     """How one record ended, as far as the host's answer goes."""
 
@@ -61,11 +47,15 @@ class Disposition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """One record's end. `body` is its report, or for an ignored one why."""
+class RunResult:
+    """What one record came to. `body` is its report, or for an ignored record the reason.
 
-    end: Disposition
+    `may_have_sent`: an attempt was begun, so that the platform must not run the event again. `fault`: what went wrong before that.
+    `record`: the queue's own id of the record, if it has one.
+    """
+
+    disposition: Disposition
     body: Mapping[str, Any]
-    record: str | None = None
     may_have_sent: bool = False
     fault: Exception | None = None
+    record: str | None = None

@@ -1,12 +1,13 @@
-"""Backing up what an action would destroy, just before it: begun, waited for, and acted on only where it succeeded."""
+"""Backing up what an action would destroy, just before it: begun, waited for, and acted on only if it succeeded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from dcs_upkeep.domain.errors import CloudError
-from dcs_upkeep.domain.ports import Backups, Clock, Log
+from dcs_upkeep.domain.ports import Backups
+from dcs_upkeep.execution.context import RunContext
 
 PARALLEL = 16
 # Words of BackupRecordResponse; what is neither of these is waited for.
@@ -14,57 +15,63 @@ SUCCEEDED = "succeed"
 FAILED = frozenset({"failed", "expired", "deleted", "deleting"})
 
 
-def back_up(
-    instance_ids: Iterable[str],
-    backups: Backups,
-    clock: Clock,
-    *,
-    left_s: Callable[[], float],
-    timeout_s: float,
-    poll_s: float,
-    log: Log,
-    run_id: str,
-) -> Mapping[str, str | None]:
-    """Back these instances up. Instance ID -> None where its backup succeeded, else why it did not, in words.
+def back_up(context: RunContext, instance_ids: Sequence[str]) -> Mapping[str, str | None]:
+    """Back these instances up. Instance ID -> None if its backup succeeded, else why it did not, in words.
 
-    Each backup's remark names the run, so that a run that is taken up again finds the backup that it began.
-    `left_s`: seconds left in this invocation; `timeout_s`: how long the backups may take together.
+    Each backup's remark names the run, so that a run that is taken up again finds the backup that it began. All of them together
+    may take the watch time of one wave.
     """
-    done: dict[str, str | None] = {}
-    waiting: dict[str, str] = {}
-    remark = f"dcs-upkeep {run_id}"[:128]
+    ports = context.ports
+    if ports.backups is None:
+        return dict.fromkeys(instance_ids, "backups cannot be made here")
+    done, waiting = _begin(ports.backups, instance_ids, _remark(context))
+    timeout_s, poll_s = context.verifier.timeout_s, context.settings.poll_s
+    ends = ports.clock.monotonic() + timeout_s
+    while waiting:
+        ports.log("backup.polled", waiting=len(waiting), done=sum(1 for why in done.values() if why is None))
+        done |= _ended(context, ports.backups, waiting)
+        waiting = {one: backup_id for one, backup_id in waiting.items() if one not in done}
+        is_over = ports.clock.monotonic() + poll_s > ends
+        if waiting and (is_over or not context.deadline.covers(poll_s)):
+            limit = f"within {timeout_s:g} s" if is_over else "in the time left to this invocation"
+            return done | {one: f"its backup {backup_id} did not end {limit}" for one, backup_id in waiting.items()}
+        if waiting:
+            context.sleep(poll_s)
+    return done
 
-    def begin(instance_id: str) -> tuple[str, str | None, str]:
+
+def _remark(context: RunContext) -> str:
+    claimed = context.state.claimed
+    return f"dcs-upkeep {claimed['run_id'] if claimed else 'unjournalled'}"[:128]
+
+
+def _begin(backups: Backups, instance_ids: Sequence[str], remark: str) -> tuple[dict[str, str | None], dict[str, str]]:
+    """(instance ID -> why its backup could not be begun, instance ID -> backup id)."""
+
+    def begin(instance_id: str) -> tuple[str | None, str]:
         try:
-            return instance_id, backups.begin(instance_id, remark), ""
+            return backups.begin(instance_id, remark), ""
         except CloudError as err:
-            return instance_id, None, str(err)
+            return None, str(err)
 
+    failed: dict[str, str | None] = {}
+    waiting: dict[str, str] = {}
+    ids = sorted(instance_ids)
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="backup") as pool:
-        for instance_id, backup_id, why in pool.map(begin, sorted(instance_ids)):
+        for instance_id, (backup_id, why) in zip(ids, pool.map(begin, ids), strict=True):
             if backup_id is None:
-                done[instance_id] = f"its backup could not be begun: {why}"
+                failed[instance_id] = f"its backup could not be begun: {why}"
             else:
                 waiting[instance_id] = backup_id
-    ends = clock.monotonic() + timeout_s
-    while waiting:
-        log("backup.polled", waiting=len(waiting), done=sum(1 for why in done.values() if why is None))
-        try:
-            states = backups.states(waiting)
-        except CloudError as err:
-            log("backup.unreadable", level="warning", reason=str(err))
-            states = {}
-        for instance_id, state in states.items():
-            if state == SUCCEEDED:
-                done[instance_id] = None
-            elif state in FAILED:
-                done[instance_id] = f"its backup {waiting[instance_id]} is {state}"
-        waiting = {one: backup_id for one, backup_id in waiting.items() if one not in done}
-        if not waiting:
-            break
-        if clock.monotonic() + poll_s > ends or left_s() < poll_s:
-            limit = f"within {timeout_s:g} s" if clock.monotonic() + poll_s > ends else "in the time left to this invocation"
-            done |= {one: f"its backup {backup_id} did not end {limit}" for one, backup_id in waiting.items()}
-            break
-        clock.sleep(poll_s)
-    return done
+    return failed, waiting
+
+
+def _ended(context: RunContext, backups: Backups, waiting: Mapping[str, str]) -> dict[str, str | None]:
+    """Those whose backup has ended: None if it succeeded, else why not."""
+    try:
+        states = backups.states(waiting)
+    except CloudError as err:
+        context.ports.log("backup.unreadable", level="warning", reason=str(err))
+        return {}
+    ended: dict[str, str | None] = {one: None for one, state in states.items() if state == SUCCEEDED}
+    return ended | {one: f"its backup {waiting[one]} is {state}" for one, state in states.items() if state in FAILED}

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from dcs_upkeep.domain.errors import InvalidEventError, JournalError, Problem, describe_error
-from dcs_upkeep.domain.model import RunStatus, Trigger, TriggerKind
+from dcs_upkeep.domain.model import Location, RunStatus, Trigger, TriggerKind
 from dcs_upkeep.domain.ports import Journal, Ports, with_fields
 from dcs_upkeep.domain.request import parse_request
-from dcs_upkeep.domain.run import Disposition, Ended, Result, RunSpec
+from dcs_upkeep.domain.run import Disposition, RunResult, RunSpec
 from dcs_upkeep.domain.settings import Settings
-from dcs_upkeep.execution.completion import RunCompletion
-from dcs_upkeep.execution.run import UNWATCHED_RETRY_S, Run
-from dcs_upkeep.execution.verification import Verifier
-from dcs_upkeep.guards.policy import action_of
+from dcs_upkeep.execution.context import bind_log, make_context
+from dcs_upkeep.execution.run import Run
 from dcs_upkeep.journal.run_lease import Acquisition, AcquisitionStatus, LeaseTerms, acquire_run, make_claim, resume_run
+from dcs_upkeep.journal.run_state import RunState
 from dcs_upkeep.journal.run_stream import read_run
 from dcs_upkeep.journal.run_writer import RunWriter
+from dcs_upkeep.reporting.build import Telling, build_report, refusal_report, replayed_report
 from dcs_upkeep.reporting.publisher import publish
-from dcs_upkeep.reporting.report import Frame, ProblemReport, Report, summarize
+from dcs_upkeep.reporting.report import Report
 
 LONGEST_PUT_S = 35.0  # connecting and reading, as the DCS adapter sets them; a last attempt may be under way for so long
+LOOK_AT_RUNS = "Look at the runs with the command status."
 
 
 class RunCoordinator:
     """Carries out the runs of one invocation."""
 
-    def __init__(self, settings: Settings, project_id: str, ports: Ports) -> None:
+    def __init__(self, settings: Settings, location: Location, ports: Ports) -> None:
         self._settings = settings
-        self._project_id = project_id
+        self._location = location
         self._ports = ports
         self._terms = LeaseTerms(self._lease_s, LONGEST_PUT_S + settings.skew_s)
 
@@ -40,161 +39,122 @@ class RunCoordinator:
         """How long after the end of its lease a run may be taken over."""
         return self._terms.grace_s
 
-    def start(self, task: RunSpec) -> Ended:
+    def start(self, spec: RunSpec) -> RunResult:
         """Run it, if it is this invocation's to run."""
-        ports = self._bound(task)
-        if ports.journal is None or task.request.dry_run:
-            return self._run(task, RunWriter(ports.clock, ports.log), ports)
+        ports = bind_log(self._ports, spec)
+        if ports.journal is None or spec.request.dry_run:
+            return self._run(spec, RunWriter(ports.clock, ports.log))
         try:
-            at = ports.clock.now().timestamp()
-            asked = make_claim(task.run_id, task.request, task.named, task.trigger, at, task.alarm_id)
-            hold = acquire_run(ports.journal, asked, ports.clock, ports.log, self._terms)
+            asked = make_claim(spec, ports.clock.now().timestamp())
+            acquired = acquire_run(ports.journal, asked, ports.clock, ports.log, self._terms)
         except InvalidEventError as err:
-            return self.refuse(task.trigger, task.run_id, err.problems)
+            return self.refuse(spec.trigger, spec.run_id, err.problems)
         except JournalError as err:
-            return self._unavailable(task, err)
-        return self._held(task, hold, ports)
+            return self._unavailable(spec, err)
+        return self._go_on(spec, acquired)
 
-    def resume(self, run_id: str, journal: Journal, trigger: Trigger) -> Ended:
+    def resume(self, run_id: str, journal: Journal, trigger: Trigger) -> RunResult:
         """Go on with a run that was begun before."""
-        ports = self._ports
+        log = with_fields(self._ports.log, run_id=run_id)
         try:
-            hold = resume_run(journal, run_id, ports.clock, with_fields(ports.log, run_id=run_id), self._terms)
+            acquired = resume_run(journal, run_id, self._ports.clock, log, self._terms)
         except JournalError as err:
-            return Ended(Disposition.FAULT, self._refusal(trigger, run_id, (), str(err), RunStatus.FAILED), fault=err)
-        if hold.holding is AcquisitionStatus.MISSING or hold.state.claimed is None:
-            return self.refuse(trigger, run_id, (Problem("resume", hold.said, "Look at the runs with the command status."),))
-        task = task_of(hold)
-        return self._held(task, hold, self._bound(task))
+            report = self._refusal(trigger, run_id, str(err), RunStatus.FAILED)
+            return RunResult(Disposition.FAULT, report, fault=err)
+        if acquired.status is AcquisitionStatus.MISSING or acquired.state.claimed is None:
+            return self.refuse(trigger, run_id, (Problem("resume", acquired.reason, LOOK_AT_RUNS),))
+        return self._go_on(spec_on_record(acquired.state), acquired)
 
-    def show(self, run_id: str, journal: Journal, trigger: Trigger) -> Ended:
+    def show(self, run_id: str, journal: Journal, trigger: Trigger) -> RunResult:
         """The report of a run as it is on record, whoever works on it. Writes nothing."""
         state, _ = read_run(journal, run_id)
         if state.claimed is None:
-            return self.refuse(
-                trigger, run_id, (Problem("run", f"no run {run_id} is on record", "Look at the runs with the command status."),)
-            )
-        hold = Acquisition(AcquisitionStatus.RUNNING, state, said="as far as it is on record")
+            return self.refuse(trigger, run_id, (Problem("run", f"no run {run_id} is on record", LOOK_AT_RUNS),))
+        spec = spec_on_record(state)
         if state.reported is None:
-            return Ended(Disposition.DONE, self._running(task_of(hold), hold))
-        recorder = RunWriter(self._ports.clock, self._ports.log, None, state)
-        return Ended(Disposition.DONE, self._ending(task_of(hold), recorder, replace(self._ports, topics=tuple)).replay())
+            return RunResult(Disposition.DONE, self._running(spec, run_id, state, "as far as it is on record"))
+        return RunResult(Disposition.DONE, replayed_report(spec, self._location, state, self._telling(state)))
 
-    def refuse(self, trigger: Trigger, run_id: str, problems: Sequence[Problem], end: Disposition = Disposition.REFUSED) -> Ended:
-        """An event that is no valid request: said, published, and not one call made to DCS."""
+    def refuse(
+        self, trigger: Trigger, run_id: str, problems: Sequence[Problem], disposition: Disposition = Disposition.REFUSED
+    ) -> RunResult:
+        """An event that is no valid request: logged, published, and not one call made to DCS."""
         for problem in problems:
             self._ports.log("event.refused", level="warning", run_id=run_id, path=problem.path, reason=problem.what, next=problem.fix)
-        step = f"Nothing was sent; mend the event and send it again: {'; '.join(str(one) for one in problems[:5])}"
-        report = self._refusal(trigger, run_id, problems, step, RunStatus.REJECTED)
+        step = f"Nothing was sent; mend the event and send it again: {'; '.join(str(problem) for problem in problems[:5])}"
+        report = self._refusal(trigger, run_id, step, RunStatus.REJECTED, problems)
         publish(self._ports, report)
-        return Ended(end, report)
+        return RunResult(disposition, report)
 
-    def _held(self, task: RunSpec, hold: Acquisition, ports: Ports) -> Ended:
-        match hold.holding:
-            case AcquisitionStatus.OURS if hold.recorder is not None:
-                return self._run(task, hold.recorder, ports)
-            case AcquisitionStatus.OVER if hold.recorder is not None:
-                first = task_of(hold)
-                try:
-                    report = self._ending(first, hold.recorder, ports).replay()
-                except JournalError as err:  # also where another replay publishes what had failed: the report is the same
-                    ports.log("journal.failed", level="warning", reason=str(err))
-                    report = self._ending(first, hold.recorder, replace(ports, topics=tuple)).replay()
-                return Ended(Disposition.DONE, report, may_have_sent=hold.state.may_have_sent())
+    def _go_on(self, spec: RunSpec, acquired: Acquisition) -> RunResult:
+        """What to do about a run, by what came of asking for it. `spec`: what this event asks for."""
+        match acquired.status:
+            case AcquisitionStatus.OURS if acquired.writer is not None:
+                return self._run(spec, acquired.writer)
+            case AcquisitionStatus.OVER if acquired.writer is not None:
+                return self._replay(acquired.writer)
             case AcquisitionStatus.REUSED:
                 fix = "Give the new request a run_id of its own, or send the first one again for its report."
-                return self.refuse(task.trigger, task.run_id, (Problem("run_id", hold.said, fix),), Disposition.REUSED)
+                return self.refuse(spec.trigger, spec.run_id, (Problem("run_id", acquired.reason, fix),), Disposition.REUSED)
             case _:
-                return Ended(Disposition.RUNNING, self._running(task, hold), may_have_sent=False)
+                first = spec_on_record(acquired.state)
+                return RunResult(Disposition.RUNNING, self._running(first, spec.run_id, acquired.state, acquired.reason))
 
-    def _run(self, task: RunSpec, recorder: RunWriter, ports: Ports) -> Ended:
-        result = Run(task, self._settings, self._project_id, ports, recorder, self._terms).execute()
-        return Ended(_end_of(result), _body_of(result), may_have_sent=result.may_have_sent, fault=result.fault)
+    def _run(self, spec: RunSpec, writer: RunWriter) -> RunResult:
+        return Run(make_context(spec, self._settings, self._location, self._ports, writer, self._terms)).execute()
 
-    def _ending(self, task: RunSpec, recorder: RunWriter, ports: Ports) -> RunCompletion:
-        watch = task.request.watch
-        timeout_s = UNWATCHED_RETRY_S if watch is False else float(watch.timeout_s)
-        watcher = Verifier(action_of(task.request), self._settings.settle_s, timeout_s)
-        return RunCompletion(task, self._settings, self._project_id, ports, recorder, watcher, None)
+    def _replay(self, writer: RunWriter) -> RunResult:
+        """The stored report again; a topic that an earlier invocation may not have reached is told now."""
+        state = writer.state
+        spec = spec_on_record(state)
+        ports = bind_log(self._ports, spec)
+        report = replayed_report(spec, self._location, state, self._telling(state))
+        if "publishing" in state.topics.values():
+            try:
+                publish(ports, report, writer, only_failed=True)
+            except JournalError as err:  # also if another replay publishes what had failed: the report is the same
+                ports.log("journal.failed", level="warning", reason=str(err))
+                report = replayed_report(spec, self._location, state, self._telling(state))
+        return RunResult(Disposition.DONE, report, may_have_sent=state.may_have_sent())
 
-    def _running(self, task: RunSpec, hold: Acquisition) -> Report:
-        """What is known of a run that another invocation works on."""
-        first = task_of(hold)
-        state, ports = hold.state, self._ports
-        recorder = RunWriter(ports.clock, ports.log, None, state)
+    def _running(self, first: RunSpec, run_id: str, state: RunState, why: str) -> Report:
+        """What is known of a run that another invocation works on. `first`: as it was asked for when it began."""
         if state.plan is not None:
-            report = self._ending(first, recorder, ports).report(goes_on=True)
+            report = build_report(first, self._location, state, self._telling(state, goes_on=True))
         else:
-            report = self._refusal(first.trigger, task.run_id, (), "", RunStatus.RUNNING)
-        report["status"], report["next"] = RunStatus.RUNNING.value, f"Wait for the report of that run: {hold.said}."
-        ports.log("run.duplicated", run_id=task.run_id, reason=hold.said)
+            report = self._refusal(first.trigger, run_id, "", RunStatus.RUNNING)
+        report["status"], report["next"] = RunStatus.RUNNING.value, f"Wait for the report of that run: {why}."
+        self._ports.log("run.duplicated", run_id=run_id, reason=why)
         return report
 
-    def _unavailable(self, task: RunSpec, err: JournalError) -> Ended:
+    def _unavailable(self, spec: RunSpec, err: JournalError) -> RunResult:
         """The journal failed before anything was sent: nothing will be."""
-        self._ports.log("journal.failed", level="error", run_id=task.run_id, reason=describe_error(err))
-        report = self._refusal(
-            task.trigger,
-            task.run_id,
-            (),
-            f"Nothing was sent; mend the journal and send the event again. {describe_error(err)}",
-            RunStatus.FAILED,
-        )
+        self._ports.log("journal.failed", level="error", run_id=spec.run_id, reason=describe_error(err))
+        step = f"Nothing was sent; mend the journal and send the event again. {describe_error(err)}"
+        report = self._refusal(spec.trigger, spec.run_id, step, RunStatus.FAILED)
         publish(self._ports, report)
-        return Ended(Disposition.FAULT, report, fault=err)
+        return RunResult(Disposition.FAULT, report, fault=err)
 
-    def _refusal(self, trigger: Trigger, run_id: str, problems: Sequence[Problem], step: str, status: RunStatus) -> Report:
-        now = self._ports.clock.now()
-        frame = Frame(
-            run_id=run_id,
-            trigger=trigger,
-            region=self._settings.region,
-            project_id=self._project_id,
-            requested_by=None,
-            name=None,
-            action=None,
-            dry_run=False,
-            started_at=now,
-        )
-        told = [ProblemReport(path=one.path, what=one.what, fix=one.fix) for one in problems]
-        return summarize(frame, None, (), status=status, next_step=step, ended_at=now, problems=told)
+    def _telling(self, state: RunState, *, goes_on: bool = False) -> Telling:
+        """For a run that this invocation does not carry out: none of its calls were made here."""
+        now, claimed = self._ports.clock.now(), state.claimed
+        began_at = datetime.fromtimestamp(claimed["at"], UTC) if claimed else now
+        return Telling(now=now, began_at=began_at, calls={}, goes_on=goes_on)
+
+    def _refusal(self, trigger: Trigger, run_id: str, step: str, status: RunStatus, problems: Sequence[Problem] = ()) -> Report:
+        return refusal_report(trigger, run_id, self._location, self._ports.clock.now(), step, status, problems)
 
     def _lease_s(self) -> float:
         """The lease of an entry written now: it ends no later than this invocation surely has."""
-        return min(self._settings.lease_s, max(0.0, self._ports.host.remaining_s()) + self._settings.skew_s)
-
-    def _bound(self, task: RunSpec) -> Ports:
-        """The ports, with the run named on every line of the log."""
-        action = task.request.action
-        fixed = {"run_id": task.run_id, "action": action.value if action else None, "dry_run": task.request.dry_run}
-        return replace(self._ports, log=with_fields(self._ports.log, **fixed))
+        return min(self._settings.lease_s, max(0.0, self._ports.deadline.remaining_s()) + self._settings.skew_s)
 
 
-def task_of(hold: Acquisition) -> RunSpec:
-    """The task as its first entry has it."""
-    claimed = hold.state.claimed
+def spec_on_record(state: RunState) -> RunSpec:
+    """What was asked for, as the run's first entry has it."""
+    claimed = state.claimed
     if claimed is None:
-        raise AssertionError("only a run on record has a task on record")
+        raise AssertionError("only a run on record has a spec on record")
     told = claimed["trigger"]
     at = datetime.fromisoformat(told["time"]).astimezone(UTC) if told["time"] else None
     trigger = Trigger(TriggerKind(told["kind"]), told["id"], at)
     return RunSpec(parse_request(claimed["request"]), trigger, claimed["run_id"], claimed["named"], claimed["alarm_id"])
-
-
-def _end_of(result: Result) -> Disposition:
-    if result.ignored:
-        return Disposition.IGNORED
-    if result.fault is not None:
-        return Disposition.FAULT
-    status = result.report["status"]
-    if status == RunStatus.RUNNING:
-        return Disposition.RUNNING
-    refused = status == RunStatus.REJECTED or (status == RunStatus.HALTED and not result.may_have_sent)
-    return Disposition.REFUSED if refused else Disposition.DONE
-
-
-def _body_of(result: Result) -> Mapping[str, Any]:
-    if not result.ignored:
-        return result.report
-    reasons = "; ".join(one["reason"] for one in result.report["instances"])
-    return {"ignored": f"an alarm about what this tool has just done: {reasons}", "run_id": result.report["run_id"]}

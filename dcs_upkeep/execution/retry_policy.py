@@ -1,12 +1,15 @@
-"""What one answer to a status PUT means, and how fast to go on. Pure; the design's table under "Sending" is here."""
+"""What one answer to a status PUT means, and what is done about it: the one table of what is sent again and what never. Pure.
+
+Whatever is not proven unexecuted is never sent again. `flush` is sent again only after a 429, or if no connection was made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.actions import ActionRule
 from dcs_upkeep.domain.model import Answer, AnswerKind
 from dcs_upkeep.journal.run_state import Stage
 
@@ -14,12 +17,12 @@ AGAIN = "again"
 MAX_REFUSED_CONNECTIONS = 4
 # After a 400 to a whole batch nothing documents whether the healthy ones were acted on. What was would show its busy state
 # within moments; reading at once could still see the state before.
-LOOK_AFTER_S = 3.0
+READ_AFTER_S = 3.0
 THROTTLE_FIRST_S = 2.0
 THROTTLE_MOST_S = 60.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The IDs of one PUT to come. `due` is on the monotonic clock.
 
@@ -34,6 +37,14 @@ class Batch:
     busy_waits: int = 0
     refused: Answer | None = None
     waited: bool = False
+
+    def with_count(self, kind: AnswerKind) -> Batch:
+        """The same after one more answer of this kind."""
+        return replace(
+            self,
+            throttled=self.throttled + (kind is AnswerKind.THROTTLED),
+            refused_connections=self.refused_connections + (kind is AnswerKind.NOT_CONNECTED),
+        )
 
 
 @dataclass(slots=True)
@@ -55,6 +66,113 @@ class SendRate:
         self.batch_size = max(1, self.batch_size // 2)
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Each ID is judged by its own row of the answer; what was accepted is watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Nobody knows whether it was executed: evidence decides, never another PUT."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """Not executed: the same again after so many seconds. `within_watch`: only while the wave's watch time is not over."""
+
+    wait_s: float
+    within_watch: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFirst:
+    """Not executed as a whole, and nothing is known of the single IDs: read them after so many seconds, then decide."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bisect:
+    """Not executed, and one ID spoils the batch though a reading shows none: in two halves."""
+
+
+@dataclass(frozen=True, slots=True)
+class HalveBatches:
+    """Not executed since it holds too many IDs: smaller batches from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Not executed, and not sent again. `for_its_kind`: since this action never is, after a refusal."""
+
+    for_its_kind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """Not executed, and nothing else of this run would be. `refuses`: the request itself is at fault, not a right or an instance."""
+
+    refuses: bool
+
+
+Reaction = Watch | Doubt | RetryAfter | ReadFirst | Bisect | HalveBatches | Fail | StopRun
+
+
+def reaction(kind: AnswerKind, rule: ActionRule, batch: Batch, random: float) -> Reaction:
+    """What follows from an answer of this kind to this batch. `random`: 0 to 1, for full jitter."""
+    match kind:
+        case AnswerKind.RESULTS:
+            return Watch()
+        case AnswerKind.LOST:
+            return Doubt()
+        case AnswerKind.THROTTLED:
+            return RetryAfter(throttle_wait_s(batch.throttled + 1, random))
+        case AnswerKind.NOT_SENT:  # kept back by ourselves, so no try of the cloud's patience
+            return RetryAfter(0.0, within_watch=False)
+        case AnswerKind.NOT_CONNECTED:
+            if batch.refused_connections >= MAX_REFUSED_CONNECTIONS:
+                return Fail()
+            return RetryAfter(throttle_wait_s(batch.refused_connections + 1, random))
+        case AnswerKind.ONE_BAD_ID:
+            if rule.again_after_refusal:
+                return ReadFirst(READ_AFTER_S)
+            # Nothing documents what became of the others in the batch.
+            return Doubt() if len(batch.ids) > 1 else Fail(for_its_kind=True)
+        case AnswerKind.TOO_MANY:
+            if not rule.again_after_refusal:
+                return Fail(for_its_kind=True)
+            return HalveBatches() if len(batch.ids) > 1 else Fail()
+        case AnswerKind.BAD_REQUEST:
+            return StopRun(refuses=True)
+        case AnswerKind.DENIED:
+            return StopRun(refuses=False)
+        case _:
+            assert_never(kind)
+
+
+def reaction_to_reading(batch: Batch, fit: int, poll_s: float, *, culprit_found: bool) -> Reaction:
+    """What follows for the `fit` IDs of a refused batch that, as a reading shows, were not acted on and could be."""
+    if len(batch.ids) > 1:
+        return RetryAfter(0.0, within_watch=False) if culprit_found or fit == 1 else Bisect()
+    if batch.waited:
+        return RetryAfter(0.0, within_watch=False)
+    if batch.refused is not None and batch.refused.busy:
+        return ReadFirst(busy_wait_s(batch.busy_waits, poll_s))
+    return Fail()
+
+
+def verdicts(reaction: Reaction, ids: Sequence[str], answer: Answer) -> dict[str, str]:
+    """ID -> what the journal says of it: a stage, or `again` if it was proven not executed."""
+    match reaction:
+        case Watch():
+            words = {"success": Stage.ACCEPTED.value, "failed": Stage.API_FAILED.value}
+            return {one: words.get(answer.results.get(one, ""), Stage.DOUBT.value) for one in ids}
+        case Doubt():
+            return dict.fromkeys(ids, Stage.DOUBT.value)
+        case _:
+            return dict.fromkeys(ids, AGAIN)
+
+
 def split(ids: Sequence[str], size: int) -> list[tuple[str, ...]]:
     """n IDs -> ceil(n / size) tuples, order kept."""
     return [tuple(ids[start : start + size]) for start in range(0, len(ids), size)]
@@ -63,31 +181,6 @@ def split(ids: Sequence[str], size: int) -> list[tuple[str, ...]]:
 def bisect(ids: Sequence[str]) -> list[tuple[str, ...]]:
     """Two halves, the first the larger one."""
     return split(ids, (len(ids) + 1) // 2)
-
-
-def verdicts(action: Action, ids: Sequence[str], answer: Answer) -> dict[str, str]:
-    """ID -> what this answer means for it: a stage of the journal, or `again` where it was proven not executed."""
-    match answer.kind:
-        case AnswerKind.RESULTS:
-            words = {"success": Stage.ACCEPTED.value, "failed": Stage.API_FAILED.value}
-            return {one: words.get(answer.results.get(one, ""), Stage.DOUBT.value) for one in ids}
-        case AnswerKind.LOST:
-            return dict.fromkeys(ids, Stage.DOUBT.value)
-        case AnswerKind.ONE_BAD_ID if action is Action.FLUSH and len(ids) > 1:
-            # Nothing documents what became of the others, and a flush is sent again only where it surely did not happen.
-            return dict.fromkeys(ids, Stage.DOUBT.value)
-        case (
-            AnswerKind.ONE_BAD_ID
-            | AnswerKind.THROTTLED
-            | AnswerKind.NOT_SENT
-            | AnswerKind.NOT_CONNECTED
-            | AnswerKind.TOO_MANY
-            | AnswerKind.BAD_REQUEST
-            | AnswerKind.DENIED
-        ):
-            return dict.fromkeys(ids, AGAIN)
-        case _:
-            assert_never(answer.kind)
 
 
 def throttle_wait_s(times: int, random: float) -> float:

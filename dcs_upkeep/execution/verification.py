@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dcs_upkeep.domain.actions import RULES, Action, ActionRule
+from dcs_upkeep.domain.actions import RULES, Action, ActionRule, Sign
 from dcs_upkeep.domain.model import Evidence, Instance, OutcomeKind
 from dcs_upkeep.journal.run_state import Progress
 
@@ -21,54 +21,50 @@ class Verifier:
 
     @property
     def rule(self) -> ActionRule:
-        """The states of this action."""
+        """The row of this action."""
         return RULES[self.action]
 
-    def evidence(self, one: Progress, instance: Instance | None) -> str | None:
-        """Why a lost answer counts as accepted after all; None while nothing says so.
-
-        `updated_at` is no evidence: an edit of a tag moves it.
-        """
+    def evidence(self, progress: Progress, instance: Instance | None) -> str | None:
+        """Why a lost answer counts as accepted after all; None while nothing says so."""
         if instance is None:
             return None
-        if instance.status == self.rule.busy:
-            return f"{one.note}; {self.rule.busy} was seen after sending, so it counts as accepted, though {NOT_ALONE}"
-        before = one.baseline["launched_at"] if one.baseline else None
-        restarts = self.action in (Action.RESTART, Action.SOFT_RESTART)
-        if restarts and before and instance.launched_at and instance.launched_at != before:
-            return f"{one.note}; launched_at moved after sending, so it counts as accepted, though {NOT_ALONE}"
-        if self.action in (Action.STOP, Action.START) and instance.status == self.rule.end:
-            return f"{one.note}; it is {self.rule.end} now, so it counts as accepted, though {NOT_ALONE}"
+        if Sign.BUSY in self.rule.evidence and instance.status == self.rule.busy:
+            return f"{progress.note}; {self.rule.busy} was seen after sending, so it counts as accepted, though {NOT_ALONE}"
+        before = progress.baseline["launched_at"] if progress.baseline else None
+        if Sign.LAUNCHED_AT in self.rule.evidence and before and instance.launched_at and instance.launched_at != before:
+            return f"{progress.note}; launched_at moved after sending, so it counts as accepted, though {NOT_ALONE}"
+        if Sign.END in self.rule.evidence and instance.status == self.rule.end:
+            return f"{progress.note}; it is {self.rule.end} now, so it counts as accepted, though {NOT_ALONE}"
         return None
 
-    def doubt_over(self, one: Progress, now: float) -> bool:
+    def doubt_over(self, progress: Progress, now: float) -> bool:
         """Whether a lost answer has had its time to show an effect."""
-        return now - (one.answered_at or now) >= self.settle_s
+        return now - (progress.answered_at or now) >= self.settle_s
 
-    def overdue(self, one: Progress, now: float) -> bool:
+    def overdue(self, progress: Progress, now: float) -> bool:
         """Whether the effect should have been seen by now."""
-        return now - (one.sent_at or now) >= self.timeout_s
+        return now - (progress.sent_at or now) >= self.timeout_s
 
     def judge_effect(
-        self, one: Progress, instance: Instance | None, held_s: float, now: float
+        self, progress: Progress, instance: Instance | None, held_s: float, now: float
     ) -> tuple[OutcomeKind, str, Evidence | None] | None:
         """What an accepted instance has come to; None while it is to be watched on.
 
         `held_s`: how long it has shown the end state at every reading since it was sent.
         """
         status = instance.status if instance else None
-        doubtful = "" if one.explicit else f" ({one.note})"
-        if status == self.rule.end and one.seen_busy:
+        doubtful = "" if progress.explicit else f" ({progress.note})"
+        if status == self.rule.end and progress.seen_busy:
             return OutcomeKind.COMPLETED, f"{self.rule.busy} was seen, then {status}{doubtful}", Evidence.OBSERVED
         if status == self.rule.end and held_s >= self.settle_s:
             held = f"{status} held for {self.settle_s:g} s and {self.rule.busy} was never seen"
-            if one.explicit:
+            if progress.explicit:
                 return OutcomeKind.COMPLETED, f"the API said success and {held}: completion is inferred", Evidence.SETTLED
             return OutcomeKind.ACCEPTED, f"{held}{doubtful}", None
-        was_error = one.baseline is not None and one.baseline["status"] == "ERROR"
-        if status == "ERROR" and (one.seen_busy or not was_error):
+        was_error = progress.baseline is not None and progress.baseline["status"] == "ERROR"
+        if status == "ERROR" and (progress.seen_busy or not was_error):
             return OutcomeKind.FAILED, f"it ended in ERROR{doubtful}", None
-        if self.overdue(one, now):
+        if self.overdue(progress, now):
             last = f"its last state is {status}" if status else "it is no longer listed"
             return OutcomeKind.FAILED, f"not {self.rule.end} within {self.timeout_s:g} s; {last}{doubtful}", None
         return None

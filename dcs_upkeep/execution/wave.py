@@ -1,112 +1,106 @@
 """One wave: its batches are sent, and its instances watched until each has an outcome, in one loop.
 
 One thread decides and writes the journal; only the PUTs themselves run in others. Sending and watching share the loop
-so that a busy instance can wait for its turn while the effect on the healthy ones is being seen.
+so that a busy instance can wait for its turn while the effect on the healthy ones is being seen. What an answer means
+is in `retry_policy`; this file carries it out.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import assert_never
 
-from dcs_upkeep.domain.actions import TRANSIENT_STATES, Action
+from dcs_upkeep.domain.actions import TRANSIENT_STATES
 from dcs_upkeep.domain.errors import CloudError
-from dcs_upkeep.domain.model import Answer, AnswerKind, OutcomeKind, Plan
-from dcs_upkeep.domain.ports import Ports
+from dcs_upkeep.domain.model import Answer, AnswerKind, Instance, OutcomeKind
+from dcs_upkeep.execution import retry_policy
+from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.retry_policy import (
-    LOOK_AFTER_S,
-    MAX_REFUSED_CONNECTIONS,
     Batch,
-    SendRate,
-    bisect,
-    busy_wait_s,
-    split,
-    throttle_wait_s,
-    verdicts,
+    Bisect,
+    Doubt,
+    Fail,
+    HalveBatches,
+    Reaction,
+    ReadFirst,
+    RetryAfter,
+    StopRun,
+    Watch,
 )
-from dcs_upkeep.execution.verification import Verifier
+from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.watcher import WaveWatcher
 from dcs_upkeep.journal.run_state import Stage
-from dcs_upkeep.journal.run_writer import RunWriter
+
+NOT_EXECUTED = "it was not executed"
 
 
 class Wave:
     """Sends and watches the pending instances of one wave of a plan."""
 
-    def __init__(
-        self,
-        number: int,
-        plan: Plan,
-        recorder: RunWriter,
-        ports: Ports,
-        pace: SendRate,
-        watcher: Verifier,
-        *,
-        poll_s: float,
-        skew_s: float,
-        may_send: Callable[[], bool],
-        left_s: Callable[[], float],
-    ) -> None:
-        """`may_send` runs before every attempt and records why not; `left_s`: seconds left for this wave's calls."""
+    def __init__(self, context: RunContext, number: int, stops: StopConditions) -> None:
+        """`stops` is asked before every attempt, and records why not."""
+        self._context = context
         self._number = number
-        self._plan = plan
-        self._recorder = recorder
-        self._ports = ports
-        self._pace = pace
-        self._watcher = watcher
-        self._poll_s = poll_s
-        self._skew_s = skew_s
-        self._may_send = may_send
-        self._left_s = left_s
+        self._stops = stops
+        self._ports = context.ports
+        self._rate = context.rate
         self._queue: deque[Batch] = deque()
         self._in_flight: dict[Future[Answer], tuple[int, Batch]] = {}
-        self._poller = WaveWatcher(number, plan, recorder, ports, watcher, poll_s)
-        self._send_deadline = ports.clock.monotonic() + watcher.timeout_s
+        self._watcher = WaveWatcher(context, number)
+        self._send_deadline = self._now() + context.verifier.timeout_s
 
     def run(self) -> None:
         """Go on until every instance of the wave has its outcome, or time is up, or sending was stopped and nothing is left to watch."""
-        pending = [one.instance_id for one in self._poller.stage(Stage.PENDING)]
-        self._queue.extend(Batch(ids) for ids in split(pending, self._pace.batch_size))
-        if self._poller.watched():  # taken over from an earlier invocation
-            self._poller.now()
-        with ThreadPoolExecutor(max_workers=max(1, self._pace.parallel), thread_name_prefix="send") as pool:
+        pending = [progress.instance_id for progress in self._context.state.at_stage(Stage.PENDING, wave=self._number)]
+        self._enqueue(retry_policy.split(pending, self._rate.batch_size), Batch(()))
+        if self._watcher.watched():  # taken over from an earlier invocation
+            self._watcher.expect_now()
+        with ThreadPoolExecutor(max_workers=max(1, self._rate.parallel), thread_name_prefix="send") as pool:
             while True:
-                self._recorder.renew_if_due()
+                self._context.writer.renew_if_due()
                 self._launch(pool)
-                self._poller.poll_if_due(sum(len(batch.ids) for batch in self._queue))
-                if not self._in_flight and (not self._work_left() or self._left_s() <= 0):
+                self._watcher.poll_if_due(sum(len(batch.ids) for batch in self._queue))
+                if not self._in_flight and (not self._work_left() or self._context.deadline.remaining_s() <= 0):
                     return
                 self._wait()
 
     def _work_left(self) -> bool:
-        return bool(self._queue) or bool(self._poller.watched())
+        return bool(self._queue) or bool(self._watcher.watched())
+
+    def _now(self) -> float:
+        return self._ports.clock.monotonic()
+
+    def _enqueue(self, parts: Iterable[tuple[str, ...]], like: Batch, due: float = 0.0) -> None:
+        """These IDs wait for their turn, with what `like` has been through; nothing of them is set aside."""
+        self._queue.extend(replace(like, ids=ids, due=due, refused=None, waited=False) for ids in parts)
 
     # --- sending -------------------------------------------------------------------------------------------------
 
     def _launch(self, pool: ThreadPoolExecutor) -> None:
-        clock = self._ports.clock
-        if self._recorder.state.stop:
+        if self._context.state.stop:
             self._queue.clear()
-        while self._queue and len(self._in_flight) < self._pace.parallel:
-            batch = min(self._queue, key=lambda one: one.due)
-            if max(batch.due, self._pace.next_at) > clock.monotonic():
+        while self._queue and len(self._in_flight) < self._rate.parallel:
+            batch = min(self._queue, key=lambda waiting: waiting.due)
+            if max(batch.due, self._rate.next_at) > self._now():
                 return
             self._queue.remove(batch)
             if batch.refused is not None:
-                self._look(batch, batch.refused)
+                self._read_refused(batch, batch.refused)
                 continue
-            if not self._may_send():
+            if not self._stops.may_send():
                 self._queue.clear()
                 return
-            if len(batch.ids) > self._pace.batch_size:
-                self._queue.extend(Batch(ids) for ids in split(batch.ids, self._pace.batch_size))
+            if len(batch.ids) > self._rate.batch_size:
+                self._enqueue(retry_policy.split(batch.ids, self._rate.batch_size), Batch(()))
                 continue
-            attempt = self._recorder.sending(self._number, batch.ids)
+            attempt = self._context.writer.sending(self._number, batch.ids)
             if attempt is None:
                 self._queue.clear()
                 return
-            self._pace.next_at = clock.monotonic() + self._pace.gap_s
+            self._rate.next_at = self._now() + self._rate.gap_s
             self._in_flight[pool.submit(self._send, batch.ids)] = (attempt, batch)
 
     def _send(self, ids: tuple[str, ...]) -> Answer:
@@ -118,15 +112,16 @@ class Wave:
         timeout_s = self._ports.dcs.put_timeout_s()
         if timeout_s <= 0:
             return Answer(AnswerKind.NOT_SENT, "not sent: too little time was left in this invocation")
-        if not self._recorder.lease_covers(timeout_s + self._skew_s):
+        if not self._context.writer.lease_covers(timeout_s + self._context.settings.skew_s):
             return Answer(AnswerKind.NOT_SENT, "not sent: the lease on this run would end too soon")
-        return self._ports.dcs.send(self._plan.action, ids)
+        return self._ports.dcs.send(self._context.plan.action, ids)
 
     def _collect(self, done: Iterable[Future[Answer]]) -> None:
         for future in done:
             attempt, batch = self._in_flight.pop(future)
             answer = future.result()
-            self._recorder.sent(attempt, verdicts(self._plan.action, batch.ids, answer), answer)
+            reaction = retry_policy.reaction(answer.kind, self._context.verifier.rule, batch, self._ports.random())
+            self._context.writer.sent(attempt, retry_policy.verdicts(reaction, batch.ids, answer), answer)
             self._ports.log(
                 "wave.sent",
                 level="info" if answer.kind is AnswerKind.RESULTS else "warning",
@@ -138,112 +133,106 @@ class Wave:
                 error_code=answer.code,
                 request_id=answer.request_id,
             )
-            self._after(batch, answer)
-            self._poller.answered()
+            again = tuple(one for one in batch.ids if self._context.state.progress[one].stage is Stage.PENDING)
+            if again:
+                self._react(reaction, replace(batch.with_count(answer.kind), ids=again), answer)
+            self._watcher.expect_soon()
 
-    def _after(self, batch: Batch, answer: Answer) -> None:
-        """Decide what follows for the IDs that were proven not executed."""
-        again = tuple(one.instance_id for one in self._poller.progress(batch.ids) if one.stage is Stage.PENDING)
-        if not again:
-            return
-        now = self._ports.clock.monotonic()
+    def _react(self, reaction: Reaction, batch: Batch, answer: Answer) -> None:
+        """Carry out what the table says for the IDs of a batch that were proven not executed. `batch.ids`: those."""
+        if answer.kind is AnswerKind.THROTTLED:
+            self._rate.slow_down()
         if answer.kind is AnswerKind.TOO_MANY:
-            self._pace.shrink()
-        match answer.kind:
-            case AnswerKind.TOO_MANY | AnswerKind.ONE_BAD_ID if self._plan.action is Action.FLUSH:
-                self._poller.fail(again, f"{answer.what}; it was not executed, and a flush is not tried again after a refusal")
-            case AnswerKind.THROTTLED:
-                self._pace.slow_down()
-                due = now + throttle_wait_s(batch.throttled + 1, self._ports.random())
-                self._retry(Batch(again, due, batch.throttled + 1, batch.refused_connections), answer)
-            case AnswerKind.NOT_SENT:
-                self._queue.append(Batch(again, now, batch.throttled, batch.refused_connections, batch.busy_waits))
-            case AnswerKind.NOT_CONNECTED if batch.refused_connections < MAX_REFUSED_CONNECTIONS:
-                due = now + throttle_wait_s(batch.refused_connections + 1, self._ports.random())
-                self._retry(Batch(again, due, batch.throttled, batch.refused_connections + 1), answer)
-            case AnswerKind.TOO_MANY if len(again) > 1:
-                self._queue.extend(Batch(ids) for ids in split(again, min(self._pace.batch_size, (len(again) + 1) // 2)))
-            case AnswerKind.ONE_BAD_ID:
-                self._queue.append(Batch(again, now + LOOK_AFTER_S, refused=answer, busy_waits=batch.busy_waits))
-            case AnswerKind.BAD_REQUEST:
-                self._recorder.stop("request", OutcomeKind.REFUSED, f"the API refuses the request itself: {answer.what}", guard="request")
-            case AnswerKind.DENIED:
-                self._poller.fail(again, f"{answer.what}; it was not executed")
-                self._recorder.stop("denied", OutcomeKind.NOT_ATTEMPTED, answer.what)
+            self._rate.shrink()
+        match reaction:
+            case Watch() | Doubt():
+                return
+            case RetryAfter(wait_s, within_watch):
+                due = self._now() + wait_s
+                if within_watch and due > self._send_deadline:
+                    self._context.fail(batch.ids, f"{answer.what}; {NOT_EXECUTED}, and the time for retrying is over")
+                else:
+                    self._enqueue([batch.ids], batch, due)
+            case ReadFirst(after_s):
+                self._queue.append(replace(batch, due=self._now() + after_s, refused=answer))
+            case Bisect():
+                self._enqueue(retry_policy.bisect(batch.ids), batch, self._now())
+            case HalveBatches():
+                size = min(self._rate.batch_size, (len(batch.ids) + 1) // 2)
+                self._enqueue(retry_policy.split(batch.ids, size), Batch(()))
+            case Fail(for_its_kind):
+                never = f", and a {self._context.plan.action} is not sent again after a refusal" if for_its_kind else ""
+                self._context.fail(batch.ids, f"{answer.what}; {NOT_EXECUTED}{never}")
+            case StopRun(refuses=True):
+                reason = f"the API refuses the request itself: {answer.what}"
+                self._context.writer.stop("request", OutcomeKind.REFUSED, reason, guard="request")
+            case StopRun():
+                self._context.fail(batch.ids, f"{answer.what}; {NOT_EXECUTED}")
+                self._context.writer.stop("denied", OutcomeKind.NOT_ATTEMPTED, answer.what)
             case _:
-                self._poller.fail(again, f"{answer.what}; it was not executed")
+                assert_never(reaction)
 
-    def _retry(self, batch: Batch, answer: Answer) -> None:
-        if batch.due > self._send_deadline:
-            self._poller.fail(batch.ids, f"{answer.what}; it was not executed, and the time for retrying is over")
-        else:
-            self._queue.append(batch)
+    # --- after a refusal that one ID can cause -------------------------------------------------------------------
 
-    def _look(self, batch: Batch, refused: Answer) -> None:
-        """After a 400 that one ID can cause: read the batch, take aside what the reading explains, queue the rest.
+    def _read_refused(self, batch: Batch, refused: Answer) -> None:
+        """Read the batch, take aside what the reading explains, queue the rest.
 
         What shows this action's effect counts as accepted and is not sent again. Only a busy culprit waits.
         """
-        now = self._ports.clock.monotonic()
         try:
             shown = self._ports.dcs.read(batch.ids)
         except CloudError as err:
             self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
             self._wait_for(batch.ids, batch, refused, "it cannot be read")
             return
-        evidence: dict[str, str] = {}
-        fit: list[str] = []
-        aside = 0
-        for one in self._poller.progress(batch.ids):
-            instance = shown.get(one.instance_id)
-            if reason := self._watcher.evidence(one, instance):
-                evidence[one.instance_id] = reason
-            elif instance is None:
-                self._poller.fail((one.instance_id,), f"{refused.what}; it is no longer listed")
-            elif instance.status in self._watcher.rule.allowed_from:
-                fit.append(one.instance_id)
-                continue
-            elif instance.status in TRANSIENT_STATES:
-                self._wait_for((one.instance_id,), batch, refused, f"it is {instance.status}")
-            else:
-                self._poller.fail((one.instance_id,), f"{refused.what}; it is {instance.status}")
-            aside += one.instance_id not in evidence
-        self._recorder.seen([one for one in evidence if shown[one].status == self._watcher.rule.busy], evidence)
-        self._queue_fit(tuple(fit), batch, refused, culprit_found=aside > 0, now=now)
+        verifier, progress = self._context.verifier, self._context.state.progress
+        evidence = {one: reason for one in batch.ids if (reason := verifier.evidence(progress[one], shown.get(one)))}
+        unexplained = [one for one in batch.ids if one not in evidence]
+        fit = tuple(one for one in unexplained if not self._set_aside(one, shown.get(one), batch, refused))
+        self._context.writer.seen([one for one in evidence if shown[one].status == verifier.rule.busy], evidence)
+        if fit:
+            self._after_reading(fit, batch, refused, culprit_found=len(fit) < len(unexplained))
 
-    def _queue_fit(self, fit: tuple[str, ...], batch: Batch, refused: Answer, *, culprit_found: bool, now: float) -> None:
-        if not fit:
-            return
-        if len(batch.ids) > 1:
-            parts = [fit] if culprit_found or len(fit) == 1 else bisect(fit)
-            self._queue.extend(Batch(ids, now) for ids in parts)
-        elif batch.waited:
-            self._queue.append(Batch(fit, now, busy_waits=batch.busy_waits))
-        elif refused.busy:
+    def _set_aside(self, instance_id: str, instance: Instance | None, batch: Batch, refused: Answer) -> bool:
+        """Whether the reading shows why this ID was refused: it then fails, or waits until it is no longer busy."""
+        if instance is None:
+            self._context.fail((instance_id,), f"{refused.what}; it is no longer listed")
+        elif instance.status in self._context.verifier.rule.allowed_from:
+            return False
+        elif instance.status in TRANSIENT_STATES:
+            self._wait_for((instance_id,), batch, refused, f"it is {instance.status}")
+        else:
+            self._context.fail((instance_id,), f"{refused.what}; it is {instance.status}")
+        return True
+
+    def _after_reading(self, fit: tuple[str, ...], batch: Batch, refused: Answer, *, culprit_found: bool) -> None:
+        poll_s = self._context.settings.poll_s
+        reaction = retry_policy.reaction_to_reading(batch, len(fit), poll_s, culprit_found=culprit_found)
+        if isinstance(reaction, ReadFirst):
             self._wait_for(fit, batch, refused, "it is still busy")
         else:
-            self._poller.fail(fit, f"{refused.what}; it was not executed")
+            self._react(reaction, replace(batch, ids=fit), refused)
 
     def _wait_for(self, ids: tuple[str, ...], batch: Batch, refused: Answer, why: str) -> None:
         """Let only these wait for their turn, and read them again before it."""
-        due = self._ports.clock.monotonic() + busy_wait_s(batch.busy_waits, self._poll_s)
+        due = self._now() + retry_policy.busy_wait_s(batch.busy_waits, self._context.settings.poll_s)
         if due > self._send_deadline:
-            self._poller.fail(ids, f"{refused.what}; it was not executed: {why}, and the time for waiting is over")
+            self._context.fail(ids, f"{refused.what}; {NOT_EXECUTED}: {why}, and the time for waiting is over")
             return
-        self._queue.append(Batch(ids, due, busy_waits=batch.busy_waits + 1, refused=refused, waited=True))
+        self._queue.append(replace(batch, ids=ids, due=due, busy_waits=batch.busy_waits + 1, refused=refused, waited=True))
 
     # --- waiting -------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
         """Sleep until the next thing is due, or until an answer comes."""
-        now = self._ports.clock.monotonic()
+        now = self._now()
         moments: list[float] = []
-        if self._queue and len(self._in_flight) < self._pace.parallel:
-            moments.append(max(min(batch.due for batch in self._queue), self._pace.next_at))
-        if self._poller.due is not None and self._poller.watched():
-            moments.append(self._poller.due)
+        if self._queue and len(self._in_flight) < self._rate.parallel:
+            moments.append(max(min(batch.due for batch in self._queue), self._rate.next_at))
+        if self._watcher.due is not None and self._watcher.watched():
+            moments.append(self._watcher.due)
         if self._in_flight:
             done, _ = wait(self._in_flight, max(0.0, min(moments) - now) if moments else None, FIRST_COMPLETED)
             self._collect(done)
         elif moments and min(moments) > now:
-            self._recorder.sleep(min(min(moments) - now, max(0.0, self._left_s())))
+            self._context.sleep(min(min(moments) - now, max(0.0, self._context.deadline.remaining_s())))

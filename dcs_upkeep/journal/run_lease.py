@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from dcs_upkeep.domain.errors import FencedError, InvalidEventError, JournalError, Problem
-from dcs_upkeep.domain.model import Trigger
 from dcs_upkeep.domain.ports import Clock, Journal, Log
 from dcs_upkeep.domain.request import Request, canonical
+from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.timestamps import iso, iso_at
 from dcs_upkeep.journal.append import TRIES
 from dcs_upkeep.journal.entries import FORMAT, Claimed
@@ -36,13 +36,12 @@ class AcquisitionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """The run, as far as this invocation may have it. `recorder` is there for OURS and OVER; `said` explains the others."""
+    """The run, as far as this invocation may have it. `writer` is there for OURS and OVER; `reason` explains the others."""
 
-    holding: AcquisitionStatus
+    status: AcquisitionStatus
     state: RunState
-    recorder: RunWriter | None = None
-    resumed: bool = False
-    said: str = ""
+    writer: RunWriter | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,10 @@ def asked_for(request: Request) -> str:
     return f"{request.action} of {what}{' (dry run)' if request.dry_run else ''}"[:300]
 
 
-def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigger, at: float, alarm_id: str | None = None) -> Claimed:
-    """The first entry of a run. `named`: the reviewed plan that the request came from, which then stands for it."""
-    form: Mapping[str, Any] = {"plan": named, "dry_run": request.dry_run} if named else canonical(request)
+def make_claim(spec: RunSpec, at: float) -> Claimed:
+    """The first entry of a run. A reviewed plan is compared by its name."""
+    request, plan_name = spec.request, spec.plan_name
+    form: Mapping[str, Any] = {"plan": plan_name, "dry_run": request.dry_run} if plan_name else canonical(request)
     text = json.dumps(request.model_dump(mode="json", exclude_defaults=True))
     if len(text) > MOST_REQUEST_CHARS:
         raise InvalidEventError(
@@ -81,13 +81,13 @@ def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigge
         kind="claimed",
         format=FORMAT,
         at=at,
-        run_id=run_id,
+        run_id=spec.run_id,
         same_as=hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest(),
-        asked=f"plan {named}" if named else asked_for(request),
-        named=named,
-        alarm_id=alarm_id,
+        asked=f"plan {plan_name}" if plan_name else asked_for(request),
+        named=plan_name,
+        alarm_id=spec.alarm_id,
         request=json.loads(text),
-        trigger={"kind": trigger.kind.value, "id": trigger.id, "time": iso(trigger.time) if trigger.time else None},
+        trigger={"kind": spec.trigger.kind.value, "id": spec.trigger.id, "time": iso(spec.trigger.time) if spec.trigger.time else None},
     )
 
 
@@ -98,17 +98,17 @@ def acquire_run(journal: Journal, asked: Claimed, clock: Clock, log: Log, terms:
         state, next_seq = read_run(journal, run_id)
         if state.claimed is not None and not state.released:
             if state.claimed["same_as"] != asked["same_as"]:
-                said = f"{run_id} stands for {state.claimed['asked']!r} already, and this event asks for {asked['asked']!r}"
-                return Acquisition(AcquisitionStatus.REUSED, state, said=said)
+                reason = f"{run_id} stands for {state.claimed['asked']!r} already, and this event asks for {asked['asked']!r}"
+                return Acquisition(AcquisitionStatus.REUSED, state, reason=reason)
             return resume_run(journal, run_id, clock, log, terms)
         # The index first: a run that is claimed but not listed would never be found by a sweep.
         register_run(journal, run_id, clock.now())
-        recorder = RunWriter(clock, log, LeasedStream(journal, run_id, clock, lease_s=terms.lease_s, next_seq=next_seq), state)
+        writer = RunWriter(clock, log, LeasedStream(journal, run_id, clock, lease_s=terms.lease_s, next_seq=next_seq), state)
         try:
-            recorder.append(asked)
+            writer.append(asked)
         except FencedError:
             continue
-        return Acquisition(AcquisitionStatus.OURS, recorder.state, recorder)
+        return Acquisition(AcquisitionStatus.OURS, writer.state, writer)
     raise JournalError(f"{run_stream(run_id)}: too many invocations want this run at once. Send the event again.")
 
 
@@ -116,19 +116,21 @@ def resume_run(journal: Journal, run_id: str, clock: Clock, log: Log, terms: Lea
     """Go on with a run that was handed over, or whose lease has lapsed."""
     state, next_seq = read_run(journal, run_id)
     if state.claimed is None:
-        return Acquisition(AcquisitionStatus.MISSING, state, said=f"no run {run_id} is on record")
+        return Acquisition(AcquisitionStatus.MISSING, state, reason=f"no run {run_id} is on record")
     if state.released:
-        return Acquisition(AcquisitionStatus.MISSING, state, said=f"{run_id} ended before anything was sent; send its event again instead")
-    recorder = RunWriter(clock, log, LeasedStream(journal, run_id, clock, lease_s=terms.lease_s, next_seq=next_seq), state)
+        return Acquisition(
+            AcquisitionStatus.MISSING, state, reason=f"{run_id} ended before anything was sent; send its event again instead"
+        )
+    writer = RunWriter(clock, log, LeasedStream(journal, run_id, clock, lease_s=terms.lease_s, next_seq=next_seq), state)
     if state.reported is not None:
-        return Acquisition(AcquisitionStatus.OVER, state, recorder)
+        return Acquisition(AcquisitionStatus.OVER, state, writer)
     until = state.live_until(terms.grace_s)
     if clock.now().timestamp() < until:
         return Acquisition(
-            AcquisitionStatus.RUNNING, state, said=f"another invocation works on {run_id}; it may be taken over from {iso_at(until)} on"
+            AcquisitionStatus.RUNNING, state, reason=f"another invocation works on {run_id}; it may be taken over from {iso_at(until)} on"
         )
     try:
-        recorder.taken_over()
+        writer.taken_over()
     except FencedError:
-        return Acquisition(AcquisitionStatus.RUNNING, state, said=f"another invocation has just taken {run_id} over")
-    return Acquisition(AcquisitionStatus.OURS, recorder.state, recorder, resumed=True)
+        return Acquisition(AcquisitionStatus.RUNNING, state, reason=f"another invocation has just taken {run_id} over")
+    return Acquisition(AcquisitionStatus.OURS, writer.state, writer)

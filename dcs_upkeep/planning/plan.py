@@ -13,30 +13,34 @@ from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards import data_loss, whole_plan
 from dcs_upkeep.guards.evaluate import evaluate_instance, permanent_verdict
-from dcs_upkeep.guards.policy import Classified, PlanFacts, Policy, make_policy
-from dcs_upkeep.planning.selection import selected
+from dcs_upkeep.guards.policy import Classified, PlanFacts, Policy
 from dcs_upkeep.planning.waves import failure_budget, make_waves
 
 
-def to_classify(request: Request, fleet: Mapping[str, Instance], settings: Settings) -> tuple[Instance, ...]:
-    """The instances whose data-loss class has to be read: not for flush and start, not where a tag says disposable."""
-    policy = make_policy(request, settings)
+def to_classify(ids: Sequence[str], fleet: Mapping[str, Instance], policy: Policy) -> tuple[Instance, ...]:
+    """The selected instances whose data-loss class has to be read: not for flush and start, not if a tag says disposable."""
     if policy.action in (Action.FLUSH, Action.START):
         return ()
     return tuple(
         fleet[one]
-        for one in selected(request, fleet)
+        for one in ids
         if permanent_verdict(fleet.get(one), one, policy).allowed and not data_loss.disposable(fleet[one].tags, policy.disposable_tags)
     )
 
 
-def make_plan(request: Request, fleet: Mapping[str, Instance], settings: Settings, now: datetime, facts: PlanFacts) -> Plan:
+def make_plan(
+    request: Request,
+    ids: Sequence[str],
+    fleet: Mapping[str, Instance],
+    settings: Settings,
+    policy: Policy,
+    now: datetime,
+    facts: PlanFacts,
+) -> Plan:
     """Decide everything that can be decided before anything is sent.
 
-    `fleet`: instance ID -> instance as it is now; for a selection, the whole fleet.
+    `ids`: the selected instances, in the order of the plan. `fleet`: instance ID -> instance as it is now; for a selection, all of it.
     """
-    policy = make_policy(request, settings)
-    ids = selected(request, fleet)
     covered = {one: fleet[one] for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed}
     classes = {one: _class_of(policy, instance, facts.classified) for one, instance in covered.items()}
     outcomes = {

@@ -1,34 +1,142 @@
-"""From what is on record to the report. Pure."""
+"""From what is on record to the report. Pure: showing or replaying a run needs no writer, no cloud and no topics."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
 from dcs_upkeep.domain.actions import RULES
-from dcs_upkeep.domain.model import Evidence, Outcome, OutcomeKind, Plan, PlannedInstance
+from dcs_upkeep.domain.errors import Problem, describe_error
+from dcs_upkeep.domain.model import Evidence, Location, Outcome, OutcomeKind, Plan, PlannedInstance, RunStatus, Trigger
+from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.journal.run_state import Progress, RunState, Stage
+from dcs_upkeep.reporting.next_step import next_step
+from dcs_upkeep.reporting.report import Header, ProblemReport, Report, status_of, summarize
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a report says beside the run's record. `now`: when it is made; `began_at`: when the run began.
+
+    `calls`: operation -> calls of this invocation. `goes_on`: the run is not over, a further invocation takes up what is left.
+    `fault`: what went wrong before the first write. `has_journal`: whether a repeated delivery can be told from a new event.
+    """
+
+    now: datetime
+    began_at: datetime
+    calls: Mapping[str, int]
+    goes_on: bool = False
+    fault: Exception | None = None
+    has_journal: bool = True
+
+
+def build_report(spec: RunSpec, location: Location, state: RunState, telling: Telling) -> Report:
+    """The report of what is on record; a fault before the first write has no outcomes and says so."""
+    plan, goes_on = state.plan, telling.goes_on
+    calls = dict(Counter(state.calls) + Counter(telling.calls))
+    header = header_of(spec, location, telling.began_at)
+    if plan is None or telling.fault is not None:
+        why = describe_error(telling.fault) if telling.fault else ""
+        step = f"Nothing was sent; mend the cause and send the event again. {why}".strip()
+        outcomes = plan.settled if plan else ()
+        return summarize(
+            header, plan, outcomes, status=RunStatus.FAILED, next_step=step, ended_at=telling.now, calls=calls, hops=state.hops
+        )
+    outcomes = final_outcomes(state, telling.now.timestamp(), goes_on=goes_on)
+    refused_by = plan.refusal.guard if plan.refusal else None
+    halted = refused_by == "halt" or bool(state.stop and state.stop["why"] == "halt")
+    status = RunStatus.DEFERRED if goes_on else status_of(outcomes, halted=halted, refused=plan.refusal is not None)
+    stop_reason = state.stop["reason"] if state.stop else None
+    step = "Nothing: the run goes on in a further invocation." if goes_on else ""
+    step = step or next_step(spec.request, plan, outcomes, status, stop_reason, plan_name=spec.plan_name)
+    notes = [*plan.notes, *([stop_reason] if stop_reason else [])]
+    if not telling.has_journal and not plan.dry_run:
+        notes.append("without a journal a repeated delivery of this event cannot be told from a new one")
+    return summarize(header, plan, outcomes, status=status, next_step=step, ended_at=telling.now, calls=calls, hops=state.hops, notes=notes)
+
+
+def replayed_report(spec: RunSpec, location: Location, state: RunState, telling: Telling) -> Report:
+    """The report that is on record, made again from the same entries."""
+    reported = state.reported
+    if reported is None:
+        raise AssertionError("nothing was reported yet")
+    report = build_report(spec, location, state, telling)
+    report["replayed"] = True
+    report["status"], report["next"], report["calls"] = reported["status"], reported["next"], dict(reported["calls"])
+    report["notes"], report["ended_at"] = list(reported["notes"]), reported["ended_at"]
+    report["elapsed_s"] = reported["elapsed_s"]
+    return report
+
+
+def refusal_report(
+    trigger: Trigger, run_id: str, location: Location, now: datetime, step: str, status: RunStatus, problems: Sequence[Problem] = ()
+) -> Report:
+    """The report of an event that led to no run of its own: no request, no plan, no instances."""
+    header = Header(
+        run_id=run_id, trigger=trigger, location=location, requested_by=None, name=None, action=None, dry_run=False, started_at=now
+    )
+    rows = [ProblemReport(path=problem.path, what=problem.what, fix=problem.fix) for problem in problems]
+    return summarize(header, None, (), status=status, next_step=step, ended_at=now, problems=rows)
+
+
+def header_of(spec: RunSpec, location: Location, began_at: datetime) -> Header:
+    """What every report of this run says, whatever becomes of it."""
+    request = spec.request
+    return Header(
+        run_id=spec.run_id,
+        trigger=spec.trigger,
+        location=location,
+        requested_by=request.requested_by,
+        name=request.name or spec.plan_name,
+        action=request.action,
+        dry_run=request.dry_run,
+        started_at=began_at,
+    )
 
 
 def final_outcomes(state: RunState, now: float, *, goes_on: bool = False) -> tuple[Outcome, ...]:
-    """Every instance of the plan in exactly one outcome: those of the waves in their order, then those settled before.
-
-    `goes_on`: the run is not over, a further invocation takes up what is left.
-    """
+    """Every instance of the plan in exactly one outcome: those of the waves in their order, then those settled before."""
     plan = state.plan
     if plan is None:
         return ()
-    ends = [one.outcome or _end(one, plan, state, now, goes_on) for one in state.progress.values()]
+    ends = [progress.outcome or _open_end(progress, plan, state, now, goes_on=goes_on) for progress in state.progress.values()]
     return (*ends, *plan.settled)
 
 
-def _end(one: Progress, plan: Plan, state: RunState, now: float, goes_on: bool) -> Outcome:
-    kind, reason, guard = _ending(one, plan, state)
-    if goes_on and one.stage is Stage.PENDING:
+def _open_end(progress: Progress, plan: Plan, state: RunState, now: float, *, goes_on: bool) -> Outcome:
+    kind, reason, guard = _how_it_ended(progress, plan, state)
+    if goes_on and progress.stage is Stage.PENDING:
         kind, reason, guard = OutcomeKind.DEFERRED, "its turn comes in a further invocation of this run", None
-    return outcome_of(one, plan.instances[one.instance_id], kind, reason, now, guard=guard)
+    return outcome_of(progress, plan.instances[progress.instance_id], kind, reason, now, guard=guard)
+
+
+def _how_it_ended(progress: Progress, plan: Plan, state: RunState) -> tuple[OutcomeKind, str, str | None]:
+    """Kind, reason and guard of an instance that the run ended without an outcome for."""
+    match progress.stage:
+        case Stage.PENDING if plan.refusal is not None:
+            return OutcomeKind.REFUSED, plan.refusal.reason, plan.refusal.guard
+        case Stage.PENDING if plan.dry_run:
+            return OutcomeKind.PLANNED, f"{plan.action} would be sent in wave {progress.wave} of {len(plan.waves)}", None
+        case Stage.PENDING:
+            if state.stop is None:
+                return OutcomeKind.NOT_ATTEMPTED, "the run ended before its turn", None
+            return OutcomeKind(state.stop["rest"]), state.stop["reason"], state.stop["guard"]
+        case Stage.ACCEPTED if plan.watch_timeout_s is None:
+            return OutcomeKind.ACCEPTED, f"{progress.note}; the effect was not watched, as asked", None
+        case Stage.ACCEPTED:
+            seen = f"{RULES[plan.action].busy} was seen" if progress.seen_busy else "its effect was not seen yet"
+            return OutcomeKind.ACCEPTED, f"{progress.note}; {seen} when the run ended", None
+        case Stage.API_FAILED:
+            return OutcomeKind.FAILED, "the API said failed, without a reason; its state was not read before the run ended", None
+        case _:
+            return OutcomeKind.UNKNOWN, f"{progress.note or 'the run ended before an answer came'}; no evidence settled it", None
 
 
 def outcome_of(
-    one: Progress,
+    progress: Progress,
     planned: PlannedInstance,
     kind: OutcomeKind,
     reason: str,
@@ -36,53 +144,32 @@ def outcome_of(
     evidence: Evidence | None = None,
     guard: str | None = None,
 ) -> Outcome:
-    """The outcome of an instance that an attempt was made for, with its times."""
+    """The outcome of an instance that an attempt may have been made for, with its times. `now`: seconds since 1970."""
     done_at = now if kind is OutcomeKind.COMPLETED else None
-    elapsed_s = round(now - one.sent_at, 3) if done_at is not None and one.sent_at is not None else None
+    elapsed_s = round(now - progress.sent_at, 3) if done_at is not None and progress.sent_at is not None else None
     return Outcome(
-        instance_id=one.instance_id,
+        instance_id=progress.instance_id,
         name=planned.name,
         outcome=kind,
         reason=reason,
         guard=guard,
-        wave=one.wave,
+        wave=progress.wave,
         evidence=evidence,
         loses_data=planned.loses_data,
-        error_code=one.code,
-        request_id=one.request_id,
-        sent_at=iso_at(one.sent_at) if one.sent_at is not None else None,
+        error_code=progress.code,
+        request_id=progress.request_id,
+        sent_at=iso_at(progress.sent_at) if progress.sent_at is not None else None,
         completed_at=iso_at(done_at) if done_at is not None else None,
         elapsed_s=elapsed_s,
     )
 
 
 def last_reached(state: RunState) -> dict[str, float | None]:
-    """Instance ID -> when the action reached it, as far as anybody can tell; None where it surely did not."""
+    """Instance ID -> when the action reached it, as far as anybody can tell; None if it surely did not."""
     reached: dict[str, float | None] = {}
-    for one in state.progress.values():
-        kind = one.outcome.outcome if one.outcome else None
-        acted_on = one.explicit or one.seen_busy or kind in (OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED, OutcomeKind.UNKNOWN)
-        reached[one.instance_id] = one.sent_at if acted_on or one.stage in (Stage.ACCEPTED, Stage.DOUBT, Stage.SENDING) else None
+    for progress in state.progress.values():
+        kind = progress.outcome.outcome if progress.outcome else None
+        acted_on = progress.explicit or progress.seen_busy or kind in (OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED, OutcomeKind.UNKNOWN)
+        is_open = progress.stage in (Stage.ACCEPTED, Stage.DOUBT, Stage.SENDING)
+        reached[progress.instance_id] = progress.sent_at if acted_on or is_open else None
     return reached
-
-
-def _ending(one: Progress, plan: Plan, state: RunState) -> tuple[OutcomeKind, str, str | None]:
-    """Kind, reason and guard of an instance that the run ended without an outcome for."""
-    match one.stage:
-        case Stage.PENDING if plan.refusal is not None:
-            return OutcomeKind.REFUSED, plan.refusal.reason, plan.refusal.guard
-        case Stage.PENDING if plan.dry_run:
-            return OutcomeKind.PLANNED, f"{plan.action} would be sent in wave {one.wave} of {len(plan.waves)}", None
-        case Stage.PENDING:
-            if state.stop is None:
-                return OutcomeKind.NOT_ATTEMPTED, "the run ended before its turn", None
-            return OutcomeKind(state.stop["rest"]), state.stop["reason"], state.stop["guard"]
-        case Stage.ACCEPTED if plan.watch_timeout_s is None:
-            return OutcomeKind.ACCEPTED, f"{one.note}; the effect was not watched, as asked", None
-        case Stage.ACCEPTED:
-            seen = f"{RULES[plan.action].busy} was seen" if one.seen_busy else "its effect was not seen yet"
-            return OutcomeKind.ACCEPTED, f"{one.note}; {seen} when the run ended", None
-        case Stage.API_FAILED:
-            return OutcomeKind.FAILED, "the API said failed, without a reason; its state was not read before the run ended", None
-        case _:
-            return OutcomeKind.UNKNOWN, f"{one.note or 'the run ended before an answer came'}; no evidence settled it", None

@@ -17,10 +17,10 @@ def event_without(request: Request, *drop: str, **change: Any) -> dict[str, Any]
     return {**event, **change}
 
 
-def approving(request: Request, plan: Plan, named: str | None) -> dict[str, Any]:
+def approving(request: Request, plan: Plan, plan_name: str | None) -> dict[str, Any]:
     """The event that approves exactly this plan."""
-    if named is not None:
-        return {"plan": named, "approve": plan.digest}
+    if plan_name is not None:
+        return {"plan": plan_name, "approve": plan.digest}
     return event_without(request, "dry_run", approve=plan.digest)
 
 
@@ -34,9 +34,9 @@ def rest_event(request: Request, outcomes: Sequence[Outcome], plan: Plan) -> dic
 
 
 def next_step(
-    request: Request, plan: Plan, outcomes: Sequence[Outcome], status: RunStatus, stop_reason: str | None, *, named: str | None = None
+    request: Request, plan: Plan, outcomes: Sequence[Outcome], status: RunStatus, stop_reason: str | None, *, plan_name: str | None = None
 ) -> str:
-    """One sentence: what the reader should do now. `named`: the reviewed plan that the request came from."""
+    """One sentence: what the reader should do now. `plan_name`: the reviewed plan that the request came from."""
     counts: Counter[str] = Counter(outcome.outcome.value for outcome in outcomes)
     why = f" The run stopped: {stop_reason}." if stop_reason else ""
     match status:
@@ -47,10 +47,10 @@ def next_step(
         case RunStatus.SUCCEEDED:
             return "Nothing to do."
         case RunStatus.PLANNED:
-            return f"To carry out exactly this, send: {_text(approving(request, plan, named))}"
+            return f"To carry out exactly this, send: {_text(approving(request, plan, plan_name))}"
         case RunStatus.REJECTED if plan.refusal is not None:
             asks = "approval" in plan.refusal.reason or plan.refusal.guard == "approval"
-            return plan.refusal.next + (f" The event: {_text(approving(request, plan, named))}" if asks else "")
+            return plan.refusal.next + (f" The event: {_text(approving(request, plan, plan_name))}" if asks else "")
         case RunStatus.REJECTED:
             return "Nothing was executed; mend what the reasons name and send the event again."
         case RunStatus.HALTED:

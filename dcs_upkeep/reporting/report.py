@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired
 
@@ -11,7 +12,7 @@ from typing_extensions import TypedDict
 
 from dcs_upkeep import __version__
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, RunStatus, Trigger
+from dcs_upkeep.domain.model import Location, Outcome, OutcomeKind, Plan, RunStatus, Trigger
 from dcs_upkeep.domain.timestamps import iso
 
 REPORT_VERSION = 1
@@ -89,13 +90,13 @@ class Report(TypedDict):
     possibly_repeated: NotRequired[bool]
 
 
-class Frame(TypedDict):
+@dataclass(frozen=True, slots=True)
+class Header:
     """What every report of one run says, whatever became of it."""
 
     run_id: str
     trigger: Trigger
-    region: str
-    project_id: str
+    location: Location
     requested_by: str | None
     name: str | None
     action: Action | None
@@ -123,7 +124,7 @@ def status_of(outcomes: Iterable[Outcome], *, halted: bool = False, refused: boo
 
 
 def summarize(
-    frame: Frame,
+    header: Header,
     plan: Plan | None,
     outcomes: Sequence[Outcome],
     *,
@@ -137,24 +138,24 @@ def summarize(
 ) -> Report:
     """Put a run into the report's shape. Instances stand in the order of `outcomes`."""
     counts = Counter(outcome.outcome.value for outcome in outcomes)
-    trigger = frame["trigger"]
-    action = plan.action if plan else frame["action"]
+    trigger = header.trigger
+    action = plan.action if plan else header.action
     return Report(
         report_version=REPORT_VERSION,
-        run_id=frame["run_id"],
+        run_id=header.run_id,
         status=status.value,
         replayed=False,
         trigger=TriggerReport(kind=trigger.kind.value, id=trigger.id, time=iso(trigger.time) if trigger.time else None),
         tool_version=__version__,
-        region=frame["region"],
-        project_id=frame["project_id"],
-        requested_by=frame["requested_by"],
+        region=header.location.region,
+        project_id=header.location.project_id,
+        requested_by=header.requested_by,
         hops=hops,
         plan=PlanReport(
-            name=frame["name"],
+            name=header.name,
             action=action.value if action else None,
             digest=plan.digest if plan else None,
-            dry_run=frame["dry_run"],
+            dry_run=header.dry_run,
             waves=[list(wave) for wave in plan.waves] if plan else [],
         ),
         counts={kind.value: counts[kind.value] for kind in OutcomeKind if counts[kind.value]},
@@ -162,9 +163,9 @@ def summarize(
         problems=list(problems),
         notes=list(notes),
         calls=dict(sorted((calls or {}).items())),
-        started_at=iso(frame["started_at"]),
+        started_at=iso(header.started_at),
         ended_at=iso(ended_at),
-        elapsed_s=round((ended_at - frame["started_at"]).total_seconds(), 3),
+        elapsed_s=round((ended_at - header.started_at).total_seconds(), 3),
         next=next_step,
     )
 

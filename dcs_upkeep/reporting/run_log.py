@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dcs_upkeep.domain.model import Outcome, OutcomeKind
+from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.reporting.report import FINE
 
@@ -23,6 +23,21 @@ def log_outcome(ports: Ports, outcome: Outcome) -> None:
         guard=outcome.guard,
         error_code=outcome.error_code,
     )
+
+
+def log_plan(ports: Ports, plan: Plan) -> None:
+    """What was decided, and one line per instance that is settled already."""
+    ports.log(
+        "plan.made",
+        instances=len(plan.instances),
+        waves=[len(wave) for wave in plan.waves],
+        settled=len(plan.settled),
+        digest=plan.digest,
+        guard=plan.refusal.guard if plan.refusal else None,
+        reason=plan.refusal.reason if plan.refusal else None,
+    )
+    for outcome in plan.settled:
+        log_outcome(ports, outcome)
 
 
 def canonical_fields(body: Mapping[str, Any]) -> dict[str, Any]:

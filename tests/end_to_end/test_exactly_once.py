@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,44 +152,27 @@ def test_cooldown_holds_across_runs_and_then_lets_go() -> None:
         assert w.run({**RUN, "run_id": "d", "cooldown_s": 3600})["counts"] == {"completed": 2}
 
 
-def test_an_alarm_about_what_was_just_restarted_is_ignored() -> None:
+def test_an_alarm_about_what_was_just_restarted_is_ignored(tmp_path: Path) -> None:
     """A restart raises alarms of its own."""
+    plans = tmp_path / "plans.json"
+    plans.write_text(json.dumps({"alarms": [{"metric": "memory_usage", "action": "restart", "cooldown_s": 600}]}))
     with world(1, journal=True) as w:
         w.run({**RUN, "run_id": "a"})
-        event = {"action": "restart", "instances": w.ids, "cooldown_s": 600}
-        from dcs_upkeep.domain.model import Trigger, TriggerKind
-        from dcs_upkeep.domain.request import parse_request
-        from dcs_upkeep.domain.run import Disposition, RunSpec
-
-        task = RunSpec(parse_request(event), Trigger(TriggerKind.ALARM, "al1/1"), "alarm:al1/1@x", alarm_id="al1")
-        ended = runner_of(w).start(task)
-        assert ended.end is Disposition.IGNORED
-        assert "just done" in ended.body["ignored"]
+        alarm = {
+            "message_type": "alarm",
+            "alarm_id": "al1",
+            "alarm_name": "mem-high",
+            "alarm_status": "alarm",
+            "time": int(w.clock.now().timestamp() * 1000),
+            "namespace": "SYS.DCS",
+            "metric_name": "memory_usage",
+            "dimension": f"dcs_instance_id:{w.ids[0]}",
+        }
+        notice = {"message_id": "m1", "message": json.dumps(alarm), "timestamp": w.clock.now().isoformat(), "type": "notification"}
+        answer = w.run({"record": [{"event_version": "1.0", "smn": notice}]}, plans_path=plans)
+        assert "just done" in answer["ignored"]
+        assert len(w.puts) == 1
         assert len(w.emu.truth.messages) == 1
-
-
-def runner_of(w: World) -> Any:
-    """The runner that an invocation in this world would have."""
-    from dcs_upkeep.adapters.hosts.local import LocalHost
-    from dcs_upkeep.domain.deadline import Deadline
-    from dcs_upkeep.domain.ports import Ports
-    from dcs_upkeep.domain.settings import read_settings
-    from dcs_upkeep.execution.coordinator import RunCoordinator
-
-    host = LocalHost(w.environ())
-    settings = read_settings(host.setting)
-    invocation = bootstrap.Adapters(host, settings, w.clock, w.log)
-    ports = Ports(
-        dcs=invocation.dcs,
-        host=host,
-        deadline=Deadline(host.remaining_s),
-        clock=w.clock,
-        log=w.log,
-        topics=lambda: invocation.topics,
-        random=lambda: 1.0,
-        journal=w.journal,
-    )
-    return RunCoordinator(settings, w.emu.project_id, ports)
 
 
 def test_halt_stops_before_the_next_write_and_refuses_new_runs_until_its_own_release() -> None:

@@ -13,7 +13,7 @@ from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.model import Instance, Plan, ShownPlan
 from dcs_upkeep.domain.request import parse_request
 from dcs_upkeep.domain.settings import Settings, read_settings
-from dcs_upkeep.guards.policy import PlanFacts
+from dcs_upkeep.guards.policy import PlanFacts, make_policy
 from dcs_upkeep.planning.plan import make_digest, make_plan
 from dcs_upkeep.planning.selection import selected
 from dcs_upkeep.planning.waves import failure_budget, make_waves
@@ -42,7 +42,8 @@ def fleet(*instances: Instance) -> dict[str, Instance]:
 def plan(request: dict[str, Any], known: dict[str, Instance], settings: dict[str, str] | None = None, **facts: Any) -> Plan:
     read = read_settings({"UPKEEP_REGION": "r", "UPKEEP_ALLOWED_ACTIONS": "restart,soft_restart,flush,stop,start", **(settings or {})}.get)
     facts.setdefault("classified", dict.fromkeys(known, (False, "")))
-    return make_plan(parse_request(request), known, read, NOW, PlanFacts("p", **facts))
+    asked = parse_request(request)
+    return make_plan(asked, selected(asked, known), known, read, make_policy(asked, read), NOW, PlanFacts("p", **facts))
 
 
 @pytest.mark.parametrize(

@@ -8,26 +8,25 @@ from typing import Any
 import pytest
 
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.model import REPORT_MARK, Outcome, OutcomeKind, RunStatus, Trigger, TriggerKind
+from dcs_upkeep.domain.model import REPORT_MARK, Location, Outcome, OutcomeKind, RunStatus, Trigger, TriggerKind
 from dcs_upkeep.reporting import messages
-from dcs_upkeep.reporting.report import Frame, Report, summarize
+from dcs_upkeep.reporting.report import Header, Report, summarize
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
 def report(outcomes: list[Outcome], status: RunStatus = RunStatus.PARTIAL, next_step: str = "Read.", **changes: Any) -> Report:
-    frame = Frame(
+    header = Header(
         run_id="timer:nightly/1@abcd",
         trigger=Trigger(TriggerKind.TIMER, "nightly/1"),
-        region="cn-north-4",
-        project_id="p",
+        location=Location("cn-north-4", "p"),
         requested_by=None,
         name=changes.get("name", "nightly"),
         action=Action.RESTART,
         dry_run=False,
         started_at=NOW,
     )
-    return summarize(frame, None, outcomes, status=status, next_step=next_step, ended_at=NOW)
+    return summarize(header, None, outcomes, status=status, next_step=next_step, ended_at=NOW)
 
 
 def some(count: int, kind: OutcomeKind, start: int = 0) -> list[Outcome]:

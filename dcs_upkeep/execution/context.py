@@ -1,0 +1,113 @@
+"""What every part of one run in one invocation works with, gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from dcs_upkeep.domain.deadline import CLOSE_S, PUBLISH_S, Deadline
+from dcs_upkeep.domain.model import Evidence, Location, Outcome, OutcomeKind, Plan
+from dcs_upkeep.domain.ports import Ports, with_fields
+from dcs_upkeep.domain.request import Request
+from dcs_upkeep.domain.run import RunSpec
+from dcs_upkeep.domain.settings import Settings
+from dcs_upkeep.execution.retry_policy import SendRate
+from dcs_upkeep.execution.verification import Verifier
+from dcs_upkeep.guards.policy import Policy, action_of, make_policy
+from dcs_upkeep.journal.instance_locks import InstanceLocks
+from dcs_upkeep.journal.run_lease import LeaseTerms
+from dcs_upkeep.journal.run_state import Progress, RunState
+from dcs_upkeep.journal.run_writer import RunWriter
+from dcs_upkeep.reporting.build import outcome_of
+from dcs_upkeep.reporting.run_log import log_outcome
+
+UNWATCHED_RETRY_S = 300.0  # how long a busy instance may be waited for if no watch gives a limit
+Settled = tuple[Progress, OutcomeKind, str, Evidence | None]
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run in one invocation."""
+
+    spec: RunSpec  # what is asked for, and by whom
+    settings: Settings  # of this invocation, which may differ from those of the one before
+    location: Location  # region and project of the fleet
+    ports: Ports  # everything outside; the log has the run's id on each line
+    policy: Policy  # what request and settings ask of the guards
+    writer: RunWriter  # the only way to change the run's state
+    locks: InstanceLocks | None  # this run's instances; None without a journal
+    deadline: Deadline  # for calls to DCS: the host's end, less what closing the run needs
+    verifier: Verifier  # what a reading of an instance proves
+    rate: SendRate  # how fast status calls may go out; it only ever slows down
+    began_at: datetime  # when the run began: in an earlier invocation, if it was resumed
+
+    @property
+    def state(self) -> RunState:
+        """What the run's entries add up to."""
+        return self.writer.state
+
+    @property
+    def request(self) -> Request:
+        """The request, defaults filled in."""
+        return self.spec.request
+
+    @property
+    def plan(self) -> Plan:
+        """The plan, once it is made."""
+        if self.state.plan is None:
+            raise AssertionError("nothing is planned yet")
+        return self.state.plan
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and renew the run's lease as it does."""
+        self.writer.sleep(seconds)
+
+    def refuse(self, instance_id: str, wave: int | None, guard: str, reason: str) -> Outcome:
+        """The outcome of a planned instance that a guard has refused just now. Put nothing on record."""
+        planned = self.plan.instances[instance_id]
+        return Outcome(instance_id, planned.name, OutcomeKind.REFUSED, reason, guard=guard, wave=wave, loses_data=planned.loses_data)
+
+    def give_outcomes(self, settled: Sequence[Settled]) -> None:
+        """Give these instances their outcomes, on record and in the log."""
+        now = self.writer.now()
+        outcomes = [
+            outcome_of(progress, self.plan.instances[progress.instance_id], kind, reason, now, evidence)
+            for progress, kind, reason, evidence in settled
+        ]
+        self.writer.watched(outcomes)
+        for outcome in outcomes:
+            log_outcome(self.ports, outcome)
+
+    def fail(self, instance_ids: Iterable[str], reason: str) -> None:
+        """These were proven not executed, and will not be sent again."""
+        self.give_outcomes([(self.state.progress[one], OutcomeKind.FAILED, reason, None) for one in instance_ids])
+
+
+def make_context(spec: RunSpec, settings: Settings, location: Location, ports: Ports, writer: RunWriter, terms: LeaseTerms) -> RunContext:
+    """Gather it. `ports.log` gets the run's id and action on each line."""
+    request = spec.request
+    ports = bind_log(ports, spec)
+    journal = ports.journal if writer.journalled or request.dry_run else None
+    timeout_s = UNWATCHED_RETRY_S if request.watch is False else float(request.watch.timeout_s)
+    claimed = writer.state.claimed
+    return RunContext(
+        spec=spec,
+        settings=settings,
+        location=location,
+        ports=ports,
+        policy=make_policy(request, settings),
+        writer=writer,
+        locks=InstanceLocks(journal, location.project_id, spec.run_id, ports.clock, terms) if journal else None,
+        deadline=ports.deadline.keep(CLOSE_S + (PUBLISH_S if settings.topics else 0.0)),
+        verifier=Verifier(action_of(request), settings.settle_s, timeout_s),
+        rate=SendRate(settings.batch_size, settings.parallel_calls),
+        began_at=datetime.fromtimestamp(claimed["at"], UTC) if claimed else ports.clock.now(),
+    )
+
+
+def bind_log(ports: Ports, spec: RunSpec) -> Ports:
+    """The ports, with the run named on every line of the log."""
+    action = spec.request.action
+    fixed = {"run_id": spec.run_id, "action": action.value if action else None, "dry_run": spec.request.dry_run}
+    return replace(ports, log=with_fields(ports.log, **fixed))
