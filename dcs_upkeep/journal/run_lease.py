@@ -65,9 +65,9 @@ def asked_for(request: Request) -> str:
     return f"{request.action} of {what}{' (dry run)' if request.dry_run else ''}"[:300]
 
 
-def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigger, at: float, alarm_id: str | None = None) -> Claimed:
-    """The first entry of a run. `named`: the reviewed plan that the request came from, which then stands for it."""
-    form: Mapping[str, Any] = {"plan": named, "dry_run": request.dry_run} if named else canonical(request)
+def make_claim(run_id: str, request: Request, plan_name: str | None, trigger: Trigger, at: float, alarm_id: str | None = None) -> Claimed:
+    """The first entry of a run. `plan_name`: the reviewed plan that the request came from, which then stands for it."""
+    form: Mapping[str, Any] = {"plan": plan_name, "dry_run": request.dry_run} if plan_name else canonical(request)
     text = json.dumps(request.model_dump(mode="json", exclude_defaults=True))
     if len(text) > MOST_REQUEST_CHARS:
         raise InvalidEventError(
@@ -83,8 +83,8 @@ def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigge
         at=at,
         run_id=run_id,
         same_as=hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest(),
-        asked=f"plan {named}" if named else asked_for(request),
-        named=named,
+        asked=f"plan {plan_name}" if plan_name else asked_for(request),
+        named=plan_name,
         alarm_id=alarm_id,
         request=json.loads(text),
         trigger={"kind": trigger.kind.value, "id": trigger.id, "time": iso(trigger.time) if trigger.time else None},
@@ -94,6 +94,7 @@ def make_claim(run_id: str, request: Request, named: str | None, trigger: Trigge
 def acquire_run(journal: Journal, asked: Claimed, clock: Clock, log: Log, terms: LeaseTerms) -> Acquisition:
     """Begin the run, or find out whose it is. A run whose owner has died is taken over here."""
     run_id = asked["run_id"]
+    # No `append_next`: the claim has to be written by the stream that holds its lease, which then knows the next place and its owner.
     for _ in range(TRIES):
         state, next_seq = read_run(journal, run_id)
         if state.claimed is not None and not state.released:
