@@ -9,6 +9,7 @@ from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Clock, Ports
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.execution.backup import back_up
+from dcs_upkeep.execution.lock_rules import still_ours
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.verification import Verifier
 from dcs_upkeep.guards.evaluate import evaluate_instance
@@ -126,7 +127,9 @@ class Preflight:
                 refused[one] = found
         left = [one for one in ids if one not in refused]
         if self._claims is not None and left:
-            for one, verdict in self._claims.verify(left).items():
+            claimed = self._recorder.state.claimed
+            rule = still_ours(claimed["run_id"] if claimed else "", self._ports.clock.now())
+            for one, verdict in self._claims.verify(left, rule).items():
                 refused[one] = self._refuse(one, number, verdict.guard, verdict.reason)
         left = [one for one in left if one not in refused]
         for one, reason in self._changed_class({one: shown[one] for one in left}).items():

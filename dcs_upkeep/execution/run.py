@@ -11,6 +11,7 @@ from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.run import Result, RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.completion import RunCompletion
+from dcs_upkeep.execution.lock_rules import may_acquire
 from dcs_upkeep.execution.preflight import Preflight
 from dcs_upkeep.execution.retry_policy import SendRate
 from dcs_upkeep.execution.stop_conditions import StopConditions
@@ -131,7 +132,8 @@ class Run:
         if self._claims is None or not pending:
             return
         ask = self._claims.peek if plan.dry_run else self._claims.acquire
-        refused = ask(pending, plan.action, float(self._request.cooldown_s))
+        rule = may_acquire(self._task.run_id, plan.action, float(self._request.cooldown_s), self._ports.clock.now())
+        refused = ask(pending, rule)
         outcomes = [
             Outcome(one, plan.instances[one].name, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard)
             for one, verdict in refused.items()
