@@ -8,6 +8,7 @@ from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind
 from dcs_upkeep.execution.backup import back_up
 from dcs_upkeep.execution.context import RunContext
+from dcs_upkeep.execution.lock_rules import still_ours
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.guards.evaluate import evaluate_instance
 from dcs_upkeep.journal.entries import Baseline
@@ -102,7 +103,8 @@ class Preflight:
             return [one for one in ids if one not in refused]
 
         if context.locks is not None and left():
-            for one, verdict in context.locks.verify(left()).items():
+            rule = still_ours(context.spec.run_id, now)
+            for one, verdict in context.locks.verify(left(), rule).items():
                 refused[one] = context.refuse(one, number, verdict.guard, verdict.reason)
         for one, reason in self._changed_class({one: shown[one] for one in left()}).items():
             refused[one] = context.refuse(one, number, "approval", reason)

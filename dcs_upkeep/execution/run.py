@@ -10,6 +10,7 @@ from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.run import RunResult
 from dcs_upkeep.execution.completion import RunCompletion
 from dcs_upkeep.execution.context import RunContext
+from dcs_upkeep.execution.lock_rules import may_acquire
 from dcs_upkeep.execution.preflight import Preflight
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.wave import Wave
@@ -104,7 +105,8 @@ class Run:
         if locks is None or not pending:
             return
         ask = locks.peek if plan.dry_run else locks.acquire
-        refused = ask(pending, plan.action, float(self._context.request.cooldown_s))
+        spec, now = self._context.spec, self._ports.clock.now()
+        refused = ask(pending, may_acquire(spec.run_id, plan.action, float(spec.request.cooldown_s), now))
         outcomes = [
             Outcome(instance_id, plan.instances[instance_id].name, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard)
             for instance_id, verdict in refused.items()

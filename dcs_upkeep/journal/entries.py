@@ -1,4 +1,4 @@
-"""The entries of a run's stream, as they are stored: JSON objects with a `kind`. What they add up to is in `journal`.
+"""The entries of a run's stream, as they are stored: JSON objects with a `kind`. What they add up to is in `run_state`.
 
 Times (`at`) are seconds since 1970, UTC.
 """
@@ -12,19 +12,19 @@ from typing import Any, Literal, NotRequired, TypedDict
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.model import Evidence, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
 
-# Of these entries. Raised where an older version would misread them: a run that says a higher one is left alone.
+# Of these entries. Raised if an older version would misread them: a run that says a higher one is left alone.
 FORMAT = 1
 
 
 class Baseline(TypedDict):
-    """What an instance showed just before sending; `launched_at` is None where the read was a list."""
+    """What an instance showed just before sending; `launched_at` is None if the read was a list."""
 
     status: str
     launched_at: str | None
 
 
 class _Entry(TypedDict):
-    """`owner` and `lease_until` are there wherever a store is: every entry renews the lease of its writer."""
+    """`owner` and `lease_until` are there if there is a store: every entry renews the lease of its writer."""
 
     at: float
     owner: NotRequired[str]
@@ -196,7 +196,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     return {
         **{name: getattr(plan, name) for name in _PLAIN},
         "waves": [list(wave) for wave in plan.waves],
-        "instances": [asdict(one) for one in plan.instances.values()],
+        "instances": [asdict(instance) for instance in plan.instances.values()],
         "settled": [outcome_to_json(outcome) for outcome in plan.settled],
         "refusal": asdict(plan.refusal) if plan.refusal else None,
         "notes": list(plan.notes),
@@ -208,8 +208,8 @@ def plan_from_json(raw: Mapping[str, Any]) -> Plan:
     return Plan(
         **{**{name: raw[name] for name in _PLAIN}, "action": Action(raw["action"])},
         waves=tuple(tuple(wave) for wave in raw["waves"]),
-        instances={one["instance_id"]: PlannedInstance(**one) for one in raw["instances"]},
-        settled=tuple(outcome_from_json(one) for one in raw["settled"]),
+        instances={instance["instance_id"]: PlannedInstance(**instance) for instance in raw["instances"]},
+        settled=tuple(outcome_from_json(outcome) for outcome in raw["settled"]),
         refusal=Refusal(**raw["refusal"]) if raw["refusal"] else None,
         notes=tuple(raw["notes"]),
     )

@@ -1,24 +1,23 @@
-"""Who may act on an instance: one run at a time, kept in a stream per instance, together with when it was last reached."""
+"""Who may act on an instance: one run at a time, kept in a stream per instance, together with when it was last reached.
+
+What a record means is not judged here: whoever asks for a lock brings the rule.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.errors import JournalError, SeqTakenError
 from dcs_upkeep.domain.model import Verdict
 from dcs_upkeep.domain.ports import Clock, Journal
-from dcs_upkeep.domain.timestamps import iso_at
-from dcs_upkeep.guards import current, guard
-from dcs_upkeep.journal.append import TRIES
+from dcs_upkeep.journal.append import Entries, append_next
 from dcs_upkeep.journal.run_lease import LeaseTerms
 from dcs_upkeep.journal.run_stream import read_run
 
-# A stream lives 30 days and is refused after; an instance lives for years. So its claims go to a new stream every 14
+# A stream lives 45 days and is refused after; an instance lives for years. So its claims go to a new stream every 14
 # days, and the one before is read as well. Around the change both are written, the older first, so that two runs with
 # clocks a little apart still meet in one of them.
 PERIOD_S = 14 * 86_400
@@ -28,20 +27,51 @@ PARALLEL = 16
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class InstanceRecord:
-    """What the streams of one instance say: who holds it, and when which action last reached it (seconds since 1970).
+@dataclass(frozen=True, slots=True)
+class LockRecord:
+    """What is on record about one instance, as the run sees it that asks. Times are seconds since 1970.
 
-    `last_in`: stream -> who wrote its last entry, where that is a claim.
+    `holder`: the other run that claimed it last, None if there is none or that run is over. `until`: when that claim
+    runs out. `ours`: the asking run's own claim is on record, whoever has claimed it since. `reached_at`: action -> when
+    it last reached the instance.
     """
 
     holder: str | None = None
-    last_in: dict[str, str | None] = field(default_factory=dict)
+    until: float | None = None
+    ours: bool = False
+    reached_at: Mapping[str, float] = field(default_factory=dict)
+
+
+Rule = Callable[[LockRecord], Verdict]
+
+
+@dataclass(slots=True)
+class _Claims:
+    """The entries of one instance, added up for one run. `claimed_last`: stream -> who wrote its last entry, if that is a claim."""
+
+    run_id: str
+    holder: str | None = None
+    ours: bool = False
+    claimed_last: dict[str, str | None] = field(default_factory=dict)
     reached_at: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, entry: Mapping[str, object]) -> None:
+        """Take one more entry of that stream into account."""
+        run_id, reached_at = str(entry["run_id"]), entry.get("reached_at")
+        if entry["kind"] == "held":
+            self.holder = self.claimed_last[name] = run_id
+            self.ours = self.ours or run_id == self.run_id
+            return
+        self.claimed_last[name] = None
+        if self.holder == run_id:
+            self.holder, self.ours = None, False
+        if isinstance(reached_at, int | float):
+            action = str(entry["action"])
+            self.reached_at[action] = max(reached_at, self.reached_at.get(action, 0.0))
 
 
 class InstanceLocks:
-    """The instance claims of one run. Every method raises JournalError where the store cannot tell."""
+    """The instance claims of one run. Every method raises JournalError if the store cannot tell."""
 
     def __init__(self, journal: Journal, project_id: str, run_id: str, clock: Clock, terms: LeaseTerms) -> None:
         self._journal = journal
@@ -50,107 +80,74 @@ class InstanceLocks:
         self._clock = clock
         self._terms = terms
 
-    def acquire(self, instance_ids: Sequence[str], action: Action, cooldown_s: float) -> dict[str, Verdict]:
-        """Claim every instance, in sorted order. Returns those that are refused, and why. Claiming twice does no harm."""
-        verdicts = _each(sorted(instance_ids), lambda one: self._take(one, action, cooldown_s))
-        return {one: verdict for one, verdict in verdicts.items() if not verdict.allowed}
+    def acquire(self, instance_ids: Sequence[str], decide: Rule) -> dict[str, Verdict]:
+        """Claim every instance that the rule allows, in sorted order. Returns the others, and why. Claiming twice does no harm."""
+        return _refused(instance_ids, lambda instance_id: self._acquire(instance_id, decide))
 
-    def peek(self, instance_ids: Sequence[str], action: Action, cooldown_s: float) -> dict[str, Verdict]:
+    def peek(self, instance_ids: Sequence[str], decide: Rule) -> dict[str, Verdict]:
         """Those that `acquire` would refuse now. Writes nothing."""
-        verdicts = _each(sorted(instance_ids), lambda one: self._judge(self._read(one)[0], action, cooldown_s))
-        return {one: verdict for one, verdict in verdicts.items() if not verdict.allowed}
+        return _refused(instance_ids, lambda instance_id: decide(self._record(self._read(instance_id))))
 
-    def verify(self, instance_ids: Sequence[str]) -> dict[str, Verdict]:
-        """Those that another run has taken since, which it may where this run's lease had lapsed."""
-        verdicts = _each(sorted(instance_ids), self._check)
-        return {one: verdict for one, verdict in verdicts.items() if not verdict.allowed}
+    def verify(self, instance_ids: Sequence[str], decide: Rule) -> dict[str, Verdict]:
+        """Those that the rule refuses by what is on record now: another run may claim them once this run's lease has lapsed."""
+        return self.peek(instance_ids, decide)
 
     def release(self, reached_at: Mapping[str, float | None], action: Action) -> None:
         """Let go of every instance, and note when the action reached it (None: it did not)."""
-        _each(sorted(reached_at), lambda one: self._leave(one, action, reached_at[one]))
+        _each(sorted(reached_at), lambda instance_id: self._release(instance_id, action, reached_at[instance_id]))
 
-    def _take(self, instance_id: str, action: Action, cooldown_s: float) -> Verdict:
+    def _acquire(self, instance_id: str, decide: Rule) -> Verdict:
         for stream in self._streams()[1]:
-            verdict = self._take_in(stream, instance_id, action, cooldown_s)
+            verdict = self._acquire_in(f"{stream}/{instance_id}", instance_id, decide)
             if not verdict.allowed:
-                return verdict
-        return Verdict(True, "claims")
-
-    def _take_in(self, stream: str, instance_id: str, action: Action, cooldown_s: float) -> Verdict:
-        for _ in range(TRIES):
-            record, places = self._read(instance_id)
-            verdict = self._judge(record, action, cooldown_s)
-            if not verdict.allowed:
-                return verdict
-            name = f"{stream}/{instance_id}"
-            if record.last_in.get(name) == self._run_id:
-                return verdict  # ours already, from an earlier invocation of this run
-            entry = {"kind": "held", "run_id": self._run_id, "at": self._clock.now().timestamp()}
-            try:
-                self._journal.append(name, places.get(name, 0), entry)
-            except SeqTakenError:
-                continue
-            return Verdict(True, "claims")
-        raise JournalError(f"{stream}/{instance_id}: too many runs want this instance at once. Send the event again.")
-
-    def _check(self, instance_id: str) -> Verdict:
-        record, _ = self._read(instance_id)
-        if record.holder == self._run_id:
-            return Verdict(True, "claims")
-        return self._judge_holder(record) if record.holder else Verdict(False, "claims", "this run's claim on it is not on record")
-
-    def _judge(self, record: InstanceRecord, action: Action, cooldown_s: float) -> Verdict:
-        verdict = self._judge_holder(record)
-        if not verdict.allowed:
-            return verdict
-        last = record.reached_at.get(action.value)
-        last_at = datetime.fromtimestamp(last, UTC) if last is not None else None
-        return guard.ask("cooldown", current.cooldown, last_at, cooldown_s, self._clock.now())
-
-    def _judge_holder(self, record: InstanceRecord) -> Verdict:
-        """Whether the holder, if it is another run, is still at work."""
-        if record.holder is None or record.holder == self._run_id:
-            return Verdict(True, "claims")
-        state, _ = read_run(self._journal, record.holder)
-        if state.ended or state.claimed is None:
-            return Verdict(True, "claims")
-        until = state.lease_until + (HANDED_OVER_S if state.handed_over else self._terms.grace_s)
-        now = self._clock.now()
-        return guard.ask("claims", current.claims, record.holder, iso_at(until), run_id=self._run_id, now=now)
-
-    def _leave(self, instance_id: str, action: Action, reached_at: float | None) -> None:
-        for stream in self._streams()[1]:
-            name = f"{stream}/{instance_id}"
-            for _ in range(TRIES):
-                record, places = self._read(instance_id)
-                if record.holder != self._run_id and reached_at is None:
-                    break
-                entry = {"kind": "left", "run_id": self._run_id, "action": action.value, "reached_at": reached_at}
-                try:
-                    self._journal.append(name, places.get(name, 0), entry)
-                except SeqTakenError:
-                    continue
                 break
+        return verdict
 
-    def _read(self, instance_id: str) -> tuple[InstanceRecord, dict[str, int]]:
-        """What is on record about an instance, and the next place in each of its streams."""
-        record, places = InstanceRecord(), {}
+    def _acquire_in(self, name: str, instance_id: str, decide: Rule) -> Verdict:
+        """Claim it in one of its streams, unless the rule refuses, or an earlier invocation of this run did so already."""
+        verdicts: list[Verdict] = []
+
+        def claim(entries: Entries) -> Mapping[str, object] | None:
+            claims = self._read(instance_id, {name: entries})
+            verdicts.append(decide(self._record(claims)))
+            if not verdicts[-1].allowed or claims.claimed_last.get(name) == self._run_id:
+                return None
+            return {"kind": "held", "run_id": self._run_id, "at": self._clock.now().timestamp()}
+
+        append_next(self._journal, name, claim)
+        return verdicts[-1]
+
+    def _release(self, instance_id: str, action: Action, reached_at: float | None) -> None:
+        for stream in self._streams()[1]:
+            name = f"{stream}/{instance_id}"
+
+            def leave(entries: Entries, name: str = name) -> Mapping[str, object] | None:
+                if reached_at is None and self._read(instance_id, {name: entries}).holder != self._run_id:
+                    return None
+                return {"kind": "left", "run_id": self._run_id, "action": action.value, "reached_at": reached_at}
+
+            append_next(self._journal, name, leave)
+
+    def _record(self, claims: _Claims) -> LockRecord:
+        """The same with what the other run's own stream says: a run that is over holds nothing."""
+        holder = None if claims.holder == self._run_id else claims.holder
+        if holder is None:
+            return LockRecord(ours=claims.ours, reached_at=claims.reached_at)
+        state, _ = read_run(self._journal, holder)
+        if state.ended or state.claimed is None:
+            return LockRecord(ours=claims.ours, reached_at=claims.reached_at)
+        until = state.lease_until + (HANDED_OVER_S if state.handed_over else self._terms.grace_s)
+        return LockRecord(holder, until, claims.ours, claims.reached_at)
+
+    def _read(self, instance_id: str, known: Mapping[str, Entries] | None = None) -> _Claims:
+        """What the streams of an instance add up to. `known`: those that were read already."""
+        claims = _Claims(self._run_id)
         for stream in self._streams()[0]:
             name = f"{stream}/{instance_id}"
-            entries = self._journal.read(name)
-            places[name] = len(entries)
-            for _, entry in entries:
-                run_id, reached_at = str(entry["run_id"]), entry.get("reached_at")
-                if entry["kind"] == "held":
-                    record.holder = record.last_in[name] = run_id
-                    continue
-                record.last_in[name] = None
-                if record.holder == run_id:
-                    record.holder = None
-                if isinstance(reached_at, int | float):
-                    action = str(entry["action"])
-                    record.reached_at[action] = max(reached_at, record.reached_at.get(action, 0.0))
-        return record, places
+            found = known[name] if known and name in known else [entry for _, entry in self._journal.read(name)]
+            for entry in found:
+                claims.add(name, entry)
+        return claims
 
     def _streams(self) -> tuple[list[str], list[str]]:
         """The streams to read, and those to write to, older first; the instance's ID completes each name."""
@@ -160,9 +157,14 @@ class InstanceLocks:
         return names, names[1:]
 
 
+def _refused(instance_ids: Sequence[str], ask: Callable[[str], Verdict]) -> dict[str, Verdict]:
+    verdicts = _each(sorted(instance_ids), ask)
+    return {instance_id: verdict for instance_id, verdict in verdicts.items() if not verdict.allowed}
+
+
 def _each(instance_ids: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
     """Do the same for each instance, several at a time, begun in the given order."""
     if len(instance_ids) <= 1:
-        return {one: work(one) for one in instance_ids}
+        return {instance_id: work(instance_id) for instance_id in instance_ids}
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="claim") as pool:
         return dict(zip(instance_ids, pool.map(work, instance_ids), strict=True))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dcs_upkeep.domain.errors import JournalError, RecordError, SeqTakenError
+from dcs_upkeep.domain.errors import RecordError
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.timestamps import iso_at
-from dcs_upkeep.journal.append import TRIES
+from dcs_upkeep.journal.append import Entries, append_next
 from dcs_upkeep.journal.run_stream import read_run
+
+DAYS = 5  # a run is looked for on the index of so many days: 200 invocations of 15 minutes are two
 
 
 def index_stream(moment: datetime) -> str:
@@ -19,18 +21,14 @@ def index_stream(moment: datetime) -> str:
 
 
 def register_run(journal: Journal, run_id: str, now: datetime) -> None:
-    """Put a run on the index of its day."""
-    stream = index_stream(now)
-    for _ in range(TRIES):
-        entries = journal.read(stream)
-        if any(entry.get("run_id") == run_id for _, entry in entries):
-            return
-        try:
-            journal.append(stream, len(entries), {"run_id": run_id, "at": now.timestamp()})
-        except SeqTakenError:
-            continue
-        return
-    raise JournalError(f"{stream}: too many runs begin at once. Send the event again.")
+    """Put a run on the index of its day, once. Raises: JournalError."""
+
+    def add(entries: Entries) -> Mapping[str, object] | None:
+        if any(entry.get("run_id") == run_id for entry in entries):
+            return None
+        return {"run_id": run_id, "at": now.timestamp()}
+
+    append_next(journal, index_stream(now), add)
 
 
 def list_run_ids(journal: Journal, days: Sequence[datetime]) -> list[str]:
@@ -39,17 +37,13 @@ def list_run_ids(journal: Journal, days: Sequence[datetime]) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-DAYS = 5  # a run is looked for on the index of so many days: 200 invocations of 15 minutes are two
-
-
 def summarize_runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_only: bool = False) -> list[dict[str, Any]]:
     """The runs of the last days, oldest first: id, what was asked, whether it has ended, its owner's lease, what it holds.
 
     One whose record cannot be used has the status `unreadable` and the reason, and no more.
     """
-    today = clock.now()
     found: list[dict[str, Any]] = []
-    for run_id in list_run_ids(journal, [today - timedelta(days=back) for back in reversed(range(days))]):
+    for run_id in _last_run_ids(journal, clock.now(), days):
         try:
             state, _ = read_run(journal, run_id)
         except RecordError as err:  # the others are to be seen all the same
@@ -57,7 +51,7 @@ def summarize_runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_onl
             continue
         if state.claimed is None or (live_only and state.ended):
             continue
-        held = [] if state.ended else [one.instance_id for one in state.progress.values() if one.outcome is None]
+        held = [] if state.ended else [progress.instance_id for progress in state.progress.values() if progress.outcome is None]
         found.append(
             {
                 "run_id": run_id,
@@ -65,7 +59,7 @@ def summarize_runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_onl
                 "began_at": iso_at(state.claimed["at"]),
                 "status": state.reported["status"] if state.reported else "released" if state.released else "running",
                 "instances": len(state.progress),
-                "done": sum(1 for one in state.progress.values() if one.outcome is not None),
+                "done": sum(1 for progress in state.progress.values() if progress.outcome is not None),
                 "hops": state.hops,
                 "holds": held,
                 "lease_until": None if state.ended or state.handed_over else iso_at(state.lease_until),
@@ -76,16 +70,19 @@ def summarize_runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_onl
 
 
 def lapsed_runs(journal: Journal, clock: Clock, grace_s: float) -> tuple[list[str], dict[str, str]]:
-    """The runs that nobody works on and that have not ended: a sweep goes on with them. And those that cannot be judged: id -> why."""
-    today = clock.now()
-    ids = list_run_ids(journal, [today - timedelta(days=back) for back in reversed(range(DAYS))])
+    """The runs of the last days that have not ended and that nobody works on now. And those that cannot be judged: id -> why."""
+    now = clock.now()
     lapsed, unreadable = [], {}
-    for run_id in ids:
+    for run_id in _last_run_ids(journal, now, DAYS):
         try:
             state, _ = read_run(journal, run_id)
         except RecordError as err:
             unreadable[run_id] = str(err)
             continue
-        if state.claimed is not None and not state.ended and max(state.live_until(grace_s), state.not_before) <= today.timestamp():
+        if state.claimed is not None and not state.ended and max(state.live_until(grace_s), state.not_before) <= now.timestamp():
             lapsed.append(run_id)
     return lapsed, unreadable
+
+
+def _last_run_ids(journal: Journal, now: datetime, days: int) -> list[str]:
+    return list_run_ids(journal, [now - timedelta(days=back) for back in reversed(range(days))])

@@ -94,6 +94,7 @@ def make_claim(spec: RunSpec, at: float) -> Claimed:
 def acquire_run(journal: Journal, asked: Claimed, clock: Clock, log: Log, terms: LeaseTerms) -> Acquisition:
     """Begin the run, or find out whose it is. A run whose owner has died is taken over here."""
     run_id = asked["run_id"]
+    # No `append_next`: the claim has to be written by the stream that holds its lease, which then knows the next place and its owner.
     for _ in range(TRIES):
         state, next_seq = read_run(journal, run_id)
         if state.claimed is not None and not state.released:

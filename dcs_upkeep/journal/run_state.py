@@ -131,7 +131,7 @@ class RunState:
     def failures(self) -> int:
         """What counts against the error budget, over the whole plan."""
         counted = (OutcomeKind.FAILED, OutcomeKind.UNKNOWN)
-        return sum(1 for one in self.progress.values() if one.outcome is not None and one.outcome.outcome in counted)
+        return sum(1 for progress in self.progress.values() if progress.outcome is not None and progress.outcome.outcome in counted)
 
     @property
     def ended(self) -> bool:
@@ -144,7 +144,7 @@ class RunState:
 
     def at_stage(self, *stages: Stage, wave: int | None = None) -> list[Progress]:
         """The instances that stand at one of these stages, in the order of the plan."""
-        return [one for one in self.progress.values() if one.stage in stages and wave in (None, one.wave)]
+        return [progress for progress in self.progress.values() if progress.stage in stages and wave in (None, progress.wave)]
 
     def may_have_sent(self) -> bool:
         """Whether any attempt was begun at all. From then on an invocation returns and does not raise."""
@@ -160,37 +160,37 @@ class RunState:
         self.attempts = max(self.attempts, entry["attempt"])
         self.open_attempts[entry["attempt"]] = entry["ids"]
         for instance_id in entry["ids"]:
-            one = self.progress[instance_id]
-            one.stage = Stage.SENDING
-            one.attempts += 1
-            one.sent_at = entry["at"]
+            progress = self.progress[instance_id]
+            progress.stage = Stage.SENDING
+            progress.attempts += 1
+            progress.sent_at = entry["at"]
 
     def _sent(self, entry: Sent) -> None:
         self.open_attempts.pop(entry["attempt"], None)
         for instance_id, verdict in entry["verdicts"].items():
-            one = self.progress[instance_id]
-            one.stage = Stage.PENDING if verdict == "again" else Stage(verdict)
-            one.explicit = verdict == Stage.ACCEPTED
-            one.note, one.code, one.request_id = entry["what"], entry["code"], entry["request_id"]
-            one.answered_at = entry["at"]
+            progress = self.progress[instance_id]
+            progress.stage = Stage.PENDING if verdict == "again" else Stage(verdict)
+            progress.explicit = verdict == Stage.ACCEPTED
+            progress.note, progress.code, progress.request_id = entry["what"], entry["code"], entry["request_id"]
+            progress.answered_at = entry["at"]
 
     def _seen(self, entry: Seen) -> None:
         for instance_id in entry["busy"]:
             self.progress[instance_id].seen_busy = True
         for instance_id, reason in entry["evidence"].items():
-            one = self.progress[instance_id]
-            one.stage, one.note = Stage.ACCEPTED, reason
+            progress = self.progress[instance_id]
+            progress.stage, progress.note = Stage.ACCEPTED, reason
 
     def _finish(self, outcomes: Iterable[Mapping[str, Any]], at: float) -> None:
         for raw in outcomes:
             outcome = outcome_from_json(raw)
-            one = self.progress[outcome.instance_id]
-            one.stage, one.outcome = Stage.DONE, outcome
+            progress = self.progress[outcome.instance_id]
+            progress.stage, progress.outcome = Stage.DONE, outcome
             self.settled_at = at
 
 
 def fold(entries: Iterable[Entry], where: str = "") -> RunState:
-    """Add up the entries of one run, in order. Raises: RecordError where they make no sense, naming `where`."""
+    """Add up the entries of one run, in order. Raises: RecordError if they make no sense, naming the stream `where`."""
     state = RunState()
     for seq, entry in enumerate(entries):
         try:

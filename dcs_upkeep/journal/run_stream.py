@@ -13,7 +13,7 @@ from dcs_upkeep.journal.run_state import RunState, fold
 
 
 def read_run(journal: Journal, run_id: str) -> tuple[RunState, int]:
-    """The state of a run, and the next place in its stream. Raises: JournalError; RecordError where it cannot be judged from here."""
+    """The state of a run, and the next place in its stream. Raises: JournalError; RecordError if it cannot be judged from here."""
     entries = journal.read(run_stream(run_id))
     return fold(cast("list[Entry]", [entry for _, entry in entries]), run_stream(run_id)), len(entries)
 
@@ -38,7 +38,7 @@ class LeasedStream:
         self._lease_ends = float("-inf")
 
     def write(self, entry: Entry) -> Entry:
-        """Write one entry and renew the lease. Returns it as written. Raises FencedError, or JournalError where nobody knows."""
+        """Write one entry and renew the lease. Returns it as written. Raises FencedError, or JournalError if nobody knows."""
         # The lease counts from before the write: however long that takes, ours ends no later than the others believe.
         began, lease_s = self._clock.monotonic(), self._lease_s()
         stamped = cast("Entry", {**entry, "owner": self.owner, "lease_until": entry["at"] + lease_s})

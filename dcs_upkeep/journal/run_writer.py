@@ -61,7 +61,7 @@ class RunWriter:
         return self._store is not None and not self.behind
 
     def append(self, entry: Entry) -> bool:
-        """Write one entry down and take it into account. False where the journal does not take it any more.
+        """Write one entry down and take it into account. False if the journal does not take it any more.
 
         Raises: FencedError, always; JournalError only while no attempt was begun. After that the run goes on watching
         without its journal and says so, since a report from memory is better than none.
@@ -89,7 +89,7 @@ class RunWriter:
         return self._store is None or self._store.lease_left_s() >= seconds
 
     def renew_if_due(self) -> None:
-        """Renew the lease where half of it is gone."""
+        """Renew the lease if half of it is gone."""
         if self.journalled and self._store is not None and self._store.renew_in_s() <= 0:
             self.append(Renewed(kind="renewed", at=self.now()))
 
@@ -125,7 +125,7 @@ class RunWriter:
             self.append(Guarded(kind="guarded", at=self.now(), wave=wave, baseline=piece))
 
     def sending(self, wave: int, ids: Sequence[str]) -> int | None:
-        """An attempt is about to leave. Returns its number; None where that could not be written, and it must not leave."""
+        """An attempt is about to leave. Returns its number; None if that could not be written, and it must not leave."""
         attempt = self.state.attempts + 1
         written = self.append(Sending(kind="sending", at=self.now(), wave=wave, attempt=attempt, ids=list(ids)))
         return attempt if written else None
@@ -152,7 +152,7 @@ class RunWriter:
     def watched(self, outcomes: Sequence[Outcome]) -> None:
         """Instances have come to their outcome."""
         for start in range(0, len(outcomes), PIECE_OUTCOMES):
-            piece = [outcome_to_json(one) for one in outcomes[start : start + PIECE_OUTCOMES]]
+            piece = [outcome_to_json(outcome) for outcome in outcomes[start : start + PIECE_OUTCOMES]]
             self.append(Watched(kind="watched", at=self.now(), outcomes=piece))
 
     def stop(self, why: str, rest: OutcomeKind, reason: str, guard: str | None = None) -> None:
