@@ -12,7 +12,7 @@ from typing import Any
 
 from dcs_upkeep.domain.errors import RefusedError, describe_error
 from dcs_upkeep.domain.ports import Ports
-from dcs_upkeep.domain.run import ControlCommand, Disposition, Ended, RunSpec
+from dcs_upkeep.domain.run import ControlCommand, Disposition, Ended
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.commands import execute_command
 from dcs_upkeep.execution.coordinator import RunCoordinator
@@ -58,8 +58,10 @@ class InvocationHandler:
         try:
             match item:
                 case delivery.StartRun():
-                    request = item.request.model_copy(update={"dry_run": True}) if self._dry_run else item.request
-                    return self._runner.start(RunSpec(request, item.trigger, item.run_id, item.named, item.alarm_id))
+                    spec = item.spec
+                    if self._dry_run:
+                        spec = replace(spec, request=spec.request.model_copy(update={"dry_run": True}))
+                    return self._runner.start(spec)
                 case Invalid():
                     return self._runner.refuse(item.trigger, item.run_id, item.problems)
                 case Ignored():

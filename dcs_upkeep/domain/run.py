@@ -13,12 +13,12 @@ from dcs_upkeep.domain.request import Request
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """What is to be run. `named`: the reviewed plan that the request came from; `alarm_id`: the alarm that asks for it."""
+    """What is to be run. `plan_name`: the reviewed plan that the request came from; `alarm_id`: the alarm that asks for it."""
 
     request: Request
     trigger: Trigger
     run_id: str
-    named: str | None = None
+    plan_name: str | None = None
     alarm_id: str | None = None
 
 

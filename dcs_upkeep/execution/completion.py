@@ -28,7 +28,7 @@ def frame_of(task: RunSpec, settings: Settings, project_id: str, started_at: dat
         region=settings.region,
         project_id=project_id,
         requested_by=task.request.requested_by,
-        name=task.request.name or task.named,
+        name=task.request.name or task.plan_name,
         action=task.request.action,
         dry_run=task.request.dry_run,
         started_at=started_at,
@@ -158,7 +158,7 @@ class RunCompletion:
         status = RunStatus.DEFERRED if goes_on else status_of(outcomes, halted=halted, refused=plan.refusal is not None)
         stop_reason = state.stop["reason"] if state.stop else None
         step = "Nothing: the run goes on in a further invocation." if goes_on else ""
-        step = step or next_step.next_step(self._task.request, plan, outcomes, status, stop_reason, named=self._task.named)
+        step = step or next_step.next_step(self._task.request, plan, outcomes, status, stop_reason, named=self._task.plan_name)
         notes = [*plan.notes, *([stop_reason] if stop_reason else [])]
         if self._ports.journal is None and not plan.dry_run:
             notes.append("without a journal a repeated delivery of this event cannot be told from a new one")

@@ -47,7 +47,7 @@ class RunCoordinator:
             return self._run(task, RunWriter(ports.clock, ports.log), ports)
         try:
             at = ports.clock.now().timestamp()
-            asked = make_claim(task.run_id, task.request, task.named, task.trigger, at, task.alarm_id)
+            asked = make_claim(task.run_id, task.request, task.plan_name, task.trigger, at, task.alarm_id)
             hold = acquire_run(ports.journal, asked, ports.clock, ports.log, self._terms)
         except InvalidEventError as err:
             return self.refuse(task.trigger, task.run_id, err.problems)

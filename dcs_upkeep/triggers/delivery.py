@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from dcs_upkeep.domain.errors import Problem
 from dcs_upkeep.domain.model import Trigger, TriggerKind
-from dcs_upkeep.domain.request import Request
-from dcs_upkeep.domain.run import ControlCommand
+from dcs_upkeep.domain.run import ControlCommand, RunSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +22,10 @@ class RunIdScope:
 
 @dataclass(frozen=True, slots=True)
 class StartRun:
-    """One record that asks for a run. `record`: the SQS message it came in; `named`: the reviewed plan; `alarm_id`: the alarm."""
+    """One record that asks for a run. `record`: the SQS message that it came in."""
 
-    trigger: Trigger
-    request: Request
-    run_id: str
+    spec: RunSpec
     record: str | None = None
-    named: str | None = None
-    alarm_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

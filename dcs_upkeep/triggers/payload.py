@@ -12,7 +12,7 @@ from dcs_upkeep.domain.errors import InvalidEventError, Problem
 from dcs_upkeep.domain.model import REPORT_MARK, Trigger, TriggerKind
 from dcs_upkeep.domain.problems import suggest_or_list
 from dcs_upkeep.domain.request import Request, parse_request
-from dcs_upkeep.domain.run import ControlCommand
+from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 from dcs_upkeep.triggers.plans_file import PlansFile
@@ -93,8 +93,8 @@ class PayloadParser:
         """A request, written out or by the name of a reviewed plan."""
         try:
             request = parse_request(raw, path)
-            named = request.plan
-            if named is not None:
+            plan_name = request.plan
+            if plan_name is not None:
                 request = self._reviewed(request, path)
             elif self.plans_only and alarm_id is None:
                 fix = 'Write {"plan": "<name>"}, or unset UPKEEP_PLANS_ONLY.'
@@ -105,7 +105,7 @@ class PayloadParser:
             return self.invalid(trigger, (stale,), record)
         if trigger.kind in (TriggerKind.DIRECT, TriggerKind.HTTP) and request.run_id:
             trigger = Trigger(trigger.kind, request.run_id, trigger.time)
-        return StartRun(trigger, request, self.run_id(trigger), record, named, alarm_id)
+        return StartRun(RunSpec(request, trigger, self.run_id(trigger), plan_name, alarm_id), record)
 
     def _reviewed(self, asked: Request, path: str) -> Request:
         """The reviewed request, with what may stand beside its name."""
