@@ -185,7 +185,7 @@ class PayloadParser:
         return Ignored(trigger, "this is a report of this tool itself, come back through its own topic", record, self.run_id(trigger))
 
 
-def word(value: object) -> str:
+def id_text(value: object) -> str:
     """A text or a whole number of an envelope as text; empty for all else, and for numbers too long to be an id."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20:
         return str(value)

@@ -237,7 +237,7 @@ def test_sqs_names_the_message_that_is_to_come_back() -> None:
         (timer(TEXT, time="yesterday"), "yesterday"),
         ({"request": REQUEST, "run_id": "<aws.scheduler.schedule-arn>", "time": ISO}, "placeholder"),
         ({"request": REQUEST, "time": ISO}, "run_id is missing"),
-        ({"request": REQUEST, "run_id": "a", "colour": "red"}, "nothing else"),
+        ({"request": REQUEST, "run_id": "a", "colour": "red"}, "only request, run_id"),
         ({"command": "relase"}, "no command"),
         ({"command": "halt", "resaon": "x"}, "no field"),
         ({"command": "release"}, "names the halt"),
