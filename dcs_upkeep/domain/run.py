@@ -62,7 +62,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One record's end. `body` is its report, or for an ignored one why."""
+    """How one record ended. `body` is its report, or, if it was ignored, why."""
 
     end: Disposition
     body: Mapping[str, Any]

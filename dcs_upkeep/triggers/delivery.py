@@ -30,7 +30,7 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """One record that is none of our business, and why."""
+    """One record that asks for nothing, and why it was ignored."""
 
     trigger: Trigger
     reason: str
@@ -40,7 +40,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """One record that cannot be a request, with everything that is wrong."""
+    """One record that is not valid, with everything that is wrong."""
 
     trigger: Trigger
     problems: tuple[Problem, ...]

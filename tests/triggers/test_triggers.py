@@ -238,9 +238,9 @@ def test_sqs_names_the_message_that_is_to_come_back() -> None:
         ({"request": REQUEST, "run_id": "<aws.scheduler.schedule-arn>", "time": ISO}, "placeholder"),
         ({"request": REQUEST, "time": ISO}, "run_id is missing"),
         ({"request": REQUEST, "run_id": "a", "colour": "red"}, "only request, run_id"),
-        ({"command": "relase"}, "no command"),
-        ({"command": "halt", "resaon": "x"}, "no field"),
-        ({"command": "release"}, "names the halt"),
+        ({"command": "relase"}, "unknown command"),
+        ({"command": "halt", "resaon": "x"}, "unknown field"),
+        ({"command": "release"}, "must name the halt"),
     ],
 )
 def test_a_foreign_event_is_refused_by_name(event: Any, word: str) -> None:
