@@ -20,7 +20,7 @@ from dcs_upkeep.reporting.run_log import canonical_fields
 from dcs_upkeep.triggers import delivery, parser
 from dcs_upkeep.triggers.delivery import Delivery, Ignored, Invalid, RunIdScope
 from dcs_upkeep.triggers.plans_file import PlansFile
-from dcs_upkeep.triggers.responses import COMES_BACK, http_answer, sentence_of
+from dcs_upkeep.triggers.responses import error_sentence, http_answer, queue_answer
 
 
 class InvocationHandler:
@@ -45,7 +45,7 @@ class InvocationHandler:
         ended = [replace(self._handle(item), record=item.record) for item in delivery.items]
         self._log_reported(delivery, ended)
         if delivery.sqs:
-            return {"batchItemFailures": [{"itemIdentifier": one.record} for one in ended if one.end in COMES_BACK]}
+            return queue_answer(ended)
         if delivery.http:
             return http_answer(ended[0])
         _raise_if_nothing_was_sent(ended)
@@ -98,4 +98,4 @@ def _raise_if_nothing_was_sent(ended: Sequence[Ended]) -> None:
     if len(ended) == 1 and fault is not None:
         raise fault
     body = bad[0].body if len(ended) == 1 else {"runs": [dict(one.body) for one in ended]}
-    raise RefusedError(" | ".join(sentence_of(one) for one in bad[:5]), body) from fault
+    raise RefusedError(" | ".join(error_sentence(one) for one in bad[:5]), body) from fault
