@@ -22,7 +22,7 @@ from dcs_upkeep.reporting.run_log import canonical_fields
 from dcs_upkeep.triggers import Delivery, Ignored, Invalid, RunIdScope, StartRun
 from dcs_upkeep.triggers.delivery import DeliveryItem
 from dcs_upkeep.triggers.plans_file import PlansFile
-from dcs_upkeep.triggers.responses import http_answer, sentence_of, sqs_answer
+from dcs_upkeep.triggers.responses import error_sentence, http_answer, queue_answer
 
 BAD = frozenset({Disposition.REFUSED, Disposition.REUSED, Disposition.FAULT})
 
@@ -49,7 +49,7 @@ class InvocationHandler:
         results = [replace(self._handle_item(item), record=item.record) for item in delivery.items]
         self._log_reported(delivery, results)
         if delivery.sqs:
-            return sqs_answer(results)
+            return queue_answer(results)
         if delivery.http:
             return http_answer(results[0])
         _raise_if_nothing_was_sent(results)
@@ -101,4 +101,4 @@ def _raise_if_nothing_was_sent(results: Sequence[RunResult]) -> None:
     if len(results) == 1 and fault is not None:
         raise fault
     body = bad[0].body if len(results) == 1 else {"runs": [dict(result.body) for result in results]}
-    raise RefusedError(" | ".join(sentence_of(result) for result in bad[:5]), body) from fault
+    raise RefusedError(" | ".join(error_sentence(result) for result in bad[:5]), body) from fault

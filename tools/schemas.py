@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.reporting.report import Report
-from dcs_upkeep.triggers.plans_file import plans_schema
+from dcs_upkeep.triggers.plans_file import NOT_IN_PLANS, RULE_FIELDS
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -33,9 +33,45 @@ def request_schema() -> dict[str, Any]:
 
 def plans_file_schema() -> dict[str, Any]:
     """Reviewed plans and alarm rules."""
-    schema = plans_schema()
+    request = Request.model_json_schema()
+    definitions = request.pop("$defs")
+    fields = {key: value for key, value in request["properties"].items() if key not in NOT_IN_PLANS}
+    text = {"type": "string", "minLength": 1}
+    plan = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": fields,
+        "required": ["action"],
+        "oneOf": [{"required": ["instances"]}, {"required": ["select"]}],
+    }
+    rule = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "name": {**text, "description": "A glob over the alarm's name."},
+            "metric": {**text, "description": "The alarm's metric, such as memory_usage."},
+            **{key: fields[key] for key in RULE_FIELDS},
+        },
+        "required": ["action"],
+        "anyOf": [{"required": ["name"]}, {"required": ["metric"]}],
+    }
+    schema = {
+        "$schema": DIALECT,
+        "title": "DCS Upkeep plans.json",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "plans": {"type": "object", "additionalProperties": plan, "description": "Name -> reviewed request."},
+            "alarms": {
+                "type": "array",
+                "items": rule,
+                "description": "Cloud Eye alarms and what they ask for; the first that matches counts.",
+            },
+        },
+        "$defs": definitions,
+    }
     name_lengths(schema)
-    return {"$schema": DIALECT, **schema}
+    return schema
 
 
 def report_schema() -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 CLOSE_S = 3.0  # kept back for the report and the log
-PUBLISH_S = 5.0  # and for the topics, where there are any
+PUBLISH_S = 5.0  # and for the topics, if there are any
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """What the host leaves this invocation, less what is kept back for what comes after. Seconds; infinity where nothing ends it.
+    """What the host leaves this invocation, less what is kept back for what comes after. Seconds; infinity if nothing ends it.
 
     `host_s`: seconds until the platform kills the invocation, asked anew each time.
     """

@@ -1,9 +1,9 @@
 """The one tree of exceptions. One instance failing is a value (`Outcome`); a run failing is one of these.
 
 UpkeepError
-├── InvalidEventError   the event cannot be a request; carries every problem found
+├── InvalidEventError   the event is not a valid request; carries every problem found
 ├── RefusedError        refused whole, nothing was sent; carries the `rejected` report
-├── SettingsError       the settings cannot be used; carries every problem found
+├── SettingsError       the settings are not valid; carries every problem found
 ├── CloudError          a cloud call failed, and nothing was written by it
 └── JournalError        the journal could not be read or written
     ├── RecordError     what is on record there cannot be used; a person has to judge it
@@ -35,7 +35,7 @@ class UpkeepError(Exception):
 
 
 class InvalidEventError(UpkeepError):
-    """The event is no valid request. `problems` holds all of them, not only the first."""
+    """The event is not a valid request. `problems` holds all of them, not only the first."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -51,7 +51,7 @@ class RefusedError(UpkeepError):
 
 
 class SettingsError(UpkeepError):
-    """The settings cannot be used. `problems` holds all of them."""
+    """The settings are not valid. `problems` holds all of them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -59,7 +59,7 @@ class SettingsError(UpkeepError):
 
 
 class CloudError(UpkeepError):
-    """A cloud call failed. `code`, `status` and `request_id` are the cloud's own words, or None where it gave none."""
+    """A cloud call failed. `code`, `status` and `request_id` are the cloud's own words, or None if it gave none."""
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a fleet is. `region`: Huawei Cloud's name for it; empty texts where nobody said."""
+    """Where a fleet is. `region`: Huawei Cloud's name for it; empty strings if not known."""
 
     region: str
     project_id: str
@@ -48,7 +48,7 @@ class Location:
 class Instance:
     """One DCS instance as the API shows it now. A None field was not in the answer that it was read from.
 
-    Source: ListInstances and ShowInstance; `launched_at`, `cache_mode` and `replica_count` are in the latter alone.
+    Source: ListInstances and ShowInstance; `launched_at`, `cache_mode` and `replica_count` are only in the latter.
     """
 
     instance_id: str

@@ -14,18 +14,18 @@ from pydantic_core import PydanticCustomError
 
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.errors import InvalidEventError, Problem
-from dcs_upkeep.domain.problems import join, kind, listed, show, to_problem
+from dcs_upkeep.domain.problems import join, kind, shorten, to_problem
 
 # What may stand beside `plan`: who asks and how, never what.
 BESIDE_PLAN = frozenset({"plan", "dry_run", "approve", "run_id", "requested_by"})
-# Labels, keys and approvals: two requests that differ in these alone ask for the same thing (design, "Same key").
+# Labels, keys and approvals: two requests that differ only in these ask for the same thing (design, "Same key").
 NOT_COMPARED = frozenset({"name", "requested_by", "approve", "run_id"})
 MAX_IDS = 100_000
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 
 def normal_id(raw: str) -> str | None:
-    """Bring an instance ID to the form that DCS lists it in: lower case, with hyphens. None if it is no ID."""
+    """Bring an instance ID to the form that DCS lists it in: lower case, with hyphens. None if it is not an ID."""
     text = raw.lower()
     if not _UUID.fullmatch(text) or text.count("-") not in (0, 4):
         return None
@@ -35,12 +35,12 @@ def normal_id(raw: str) -> str | None:
 
 def _instance_id(raw: Any) -> Any:
     if not isinstance(raw, str):
-        return raw  # pydantic says that it is no text
+        return raw  # pydantic says what it must be
     if (found := normal_id(raw)) is None:
         raise PydanticCustomError(
             "instance_id",
-            "{shown} is no instance ID",
-            {"shown": show(raw), "fix": "Write it as the console shows it, such as 2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"},
+            "{shown} is not a valid instance ID",
+            {"shown": shorten(raw), "fix": "Write it as the console shows it, such as 2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"},
         )
     return found
 
@@ -55,8 +55,8 @@ def _no_duplicates(ids: tuple[str, ...]) -> tuple[str, ...]:
         if instance_id in seen:
             raise PydanticCustomError(
                 "duplicate_id",
-                "{instance_id} stands here twice, at {first} and {second}",
-                {"instance_id": instance_id, "first": seen[instance_id], "second": position, "fix": "Name it once"},
+                "{instance_id} is listed twice, at positions {first} and {second}",
+                {"instance_id": instance_id, "first": seen[instance_id], "second": position, "fix": "List it once"},
             )
         seen[instance_id] = position
     return ids
@@ -64,7 +64,9 @@ def _no_duplicates(ids: tuple[str, ...]) -> tuple[str, ...]:
 
 def _time_of_day(raw: str) -> str:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", raw):
-        raise PydanticCustomError("time_of_day", "{shown} is no time of day", {"shown": show(raw), "fix": "Write HH:MM, such as 02:30"})
+        raise PydanticCustomError(
+            "time_of_day", "{shown} is not a valid time of day", {"shown": shorten(raw), "fix": "Write HH:MM, such as 02:30"}
+        )
     return raw
 
 
@@ -75,27 +77,27 @@ def _zone(raw: str) -> str:
         ZoneInfo(raw)
     except Exception as err:  # zoneinfo raises KeyError, ValueError or OSError, by the kind of nonsense
         raise PydanticCustomError(
-            "zone", "{shown} is no known time zone", {"shown": show(raw), "fix": "Write an IANA name such as Europe/Berlin or UTC"}
+            "zone", "{shown} is not a known time zone", {"shown": shorten(raw), "fix": "Write an IANA name such as Europe/Berlin or UTC"}
         ) from err
     return raw
 
 
 def _failures(raw: Any) -> Any:
-    fine = (isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0) or (
+    valid = (isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0) or (
         isinstance(raw, str) and re.fullmatch(r"(100|\d{1,2})(\.\d{1,3})?%", raw) and float(raw[:-1]) <= 100
     )
-    if not fine:
+    if not valid:
         raise PydanticCustomError(
             "max_failures",
-            "{shown} is neither a count nor a share",
-            {"shown": show(raw), "fix": 'Write a count such as 2, or a share of the plan such as "5%"'},
+            "{shown} is neither a count nor a percentage",
+            {"shown": shorten(raw), "fix": 'Write a count such as 2, or a percentage of the plan such as "5%"'},
         )
     return raw
 
 
 def _watch(raw: Any) -> Any:
     if raw is True:
-        raise PydanticCustomError("watch", "true says nothing", {"fix": 'Leave it out, or write {"timeout_s": 1800} or false'})
+        raise PydanticCustomError("watch", "true is not a valid value", {"fix": 'Leave it out, or write {"timeout_s": 1800} or false'})
     return raw
 
 
@@ -116,8 +118,8 @@ class Select(_Model):
     tags: TagMap | None = Field(None, min_length=1, description="Tags that an instance must all have.")
     name: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(None, description="Glob over the name, such as cache-*.")
     engine_versions: Names | None = Field(None, min_length=1, description="Engine versions, such as 5.0.")
-    exclude_tags: TagMap = Field({}, description="Instances with any of these tags are left out.")
-    exclude_instances: Annotated[tuple[InstanceId, ...], BeforeValidator(_tuple)] = Field((), description="IDs to leave out.")
+    exclude_tags: TagMap = Field({}, description="Exclude instances with any of these tags.")
+    exclude_instances: Annotated[tuple[InstanceId, ...], BeforeValidator(_tuple)] = Field((), description="Exclude these instance IDs.")
 
 
 class Rollout(_Model):
@@ -126,10 +128,10 @@ class Rollout(_Model):
     canary: int | None = Field(None, ge=0, le=MAX_IDS, description="Size of the first wave; 0 for none. Default 1.")
     wave_size: int | None = Field(None, ge=1, le=MAX_IDS, description="Instances per wave. Default 50.")
     max_failures: Annotated[int | str, BeforeValidator(_failures)] = Field(
-        0, description='Failed and unknown instances that are still fine: a count, or a share of the plan such as "5%".'
+        0, description='How many failed and unknown instances are tolerated: a count, or a percentage of the plan such as "5%".'
     )
     pause_s: Seconds = Field(0, description="Seconds between two waves.")
-    spread_by: Label | None = Field(None, description="A tag key: no two instances with one value of it in one wave.")
+    spread_by: Label | None = Field(None, description="A tag key: instances with the same value of it are never in the same wave.")
 
 
 class Watch(_Model):
@@ -146,7 +148,7 @@ class Window(_Model):
     )
     start: Annotated[str, BeforeValidator(lambda raw: _time_of_day(raw) if isinstance(raw, str) else raw)] = Field(description="HH:MM.")
     end: Annotated[str, BeforeValidator(lambda raw: _time_of_day(raw) if isinstance(raw, str) else raw)] = Field(
-        description="HH:MM; before or at the start, it means the next day."
+        description="HH:MM; at or before the start means the next day."
     )
     timezone: Annotated[str, BeforeValidator(lambda raw: _zone(raw) if isinstance(raw, str) else raw)] = Field(description="IANA name.")
     on_miss: Literal["refuse", "defer"] = Field("refuse", description="What to do outside the window.")
@@ -159,45 +161,49 @@ class Request(_Model):
     instances: Annotated[tuple[InstanceId, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=MAX_IDS)] | None = Field(
         None, description="Instance IDs, each once."
     )
-    select: Select | None = Field(None, description="Or: conditions on the live fleet.")
+    select: Select | None = Field(None, description="Or: conditions that select from the live fleet.")
     plan: Label | None = Field(None, description="Or: the name of a reviewed plan in plans.json.")
-    name: Label | None = Field(None, description="A label for people.")
-    requested_by: Label | None = Field(None, description="A label for people.")
+    name: Label | None = Field(None, description="A label, shown in reports.")
+    requested_by: Label | None = Field(None, description="A label, shown in reports.")
     dry_run: bool = Field(False, description="Decide and report; change nothing.")
     approve: Annotated[str, Field(pattern=r"^v1:[0-9a-f]{64}$")] | None = Field(
-        None, description="The digest of the plan that a person saw."
+        None, description="The digest of the plan that a person has reviewed, from its dry run."
     )
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$")] | None = Field(
         None, description="The caller's own idempotency key for a direct event."
     )
     rollout: Rollout = Field(default_factory=lambda: Rollout.model_validate({}), description="Canary, waves, error budget.")
     watch: Annotated[Watch | Literal[False], BeforeValidator(_watch)] = Field(
-        default_factory=lambda: Watch.model_validate({}), description="false: stop at accepted."
+        default_factory=lambda: Watch.model_validate({}), description="How long to wait for the effect; false: stop at accepted."
     )
-    window: Window | None = Field(None, description="Sending only inside.")
-    backup: Literal["none", "before"] = Field("none", description="Back up what would lose data; act only on what was backed up.")
-    allow_empty: bool = Field(True, description="Whether a selection that matches nothing is fine.")
-    respect_maintenance_window: bool = Field(False, description="Only instances inside their own window (UTC).")
+    window: Window | None = Field(None, description="When sending is allowed; without it, at any time.")
+    backup: Literal["none", "before"] = Field(
+        "none", description="before: back up each instance that would lose data, and act only if its backup succeeded."
+    )
+    allow_empty: bool = Field(True, description="Whether a selection may match no instances.")
+    respect_maintenance_window: bool = Field(False, description="Act only on instances inside their own maintenance window (UTC).")
     cooldown_s: Annotated[float, Field(ge=0, le=13 * 86400, allow_inf_nan=False)] = Field(
-        0, description="Refuse an instance that this action reached less than so long ago."
+        0, description="Refuse an instance if this action reached it less than this many seconds ago."
     )
-    expires_after_s: Annotated[float, Field(gt=0, le=30 * 86400, allow_inf_nan=False)] = Field(3600, description="Refuse an older event.")
+    expires_after_s: Annotated[float, Field(gt=0, le=30 * 86400, allow_inf_nan=False)] = Field(
+        3600, description="Refuse an event that is older than this many seconds."
+    )
 
 
 def parse_request(raw: object, path: str = "") -> Request:
-    """Validate one request.
+    """Validate a request.
 
-    `path` is where it stands in the event, for messages. Raises InvalidEventError with every problem at once.
+    `path` is its place in the event, for messages. Raises InvalidEventError with every problem at once.
     """
     if not isinstance(raw, Mapping):
         raise InvalidEventError(
-            [Problem(path, f"a request is a JSON object, not {kind(raw)}", 'Write {"action": "restart", "instances": ["<id>"]}.')]
+            [Problem(path, f"a request must be a JSON object, not {kind(raw)}", 'Write {"action": "restart", "instances": ["<id>"]}.')]
         )
     problems = _across_fields(raw, path)
     try:
         request = Request.model_validate(dict(raw))
     except ValidationError as err:
-        # `watch` may be false too; whoever wrote an object meant the object, so that branch's complaint is noise.
+        # `watch` may be false too; whoever wrote an object meant the object, so what that branch finds is noise.
         found = [details for details in err.errors(include_url=False) if details["loc"] != ("watch", "literal[False]")]
         problems = [to_problem(details, path, _fields_of) for details in found] + problems
     else:
@@ -224,37 +230,37 @@ def canonical(request: Request) -> dict[str, Any]:
 
 
 def _across_fields(raw: Mapping[object, object], path: str) -> list[Problem]:
-    """Find what only two fields together show. Works on the raw fields, so that one bad field hides none of it."""
+    """Find what only two fields together show. Works on the raw fields, so that a bad field hides none of it."""
     problems: list[Problem] = []
     present = {key for key, value in raw.items() if value is not None}
     if "plan" in present:
         problems += [
-            Problem(join(path, str(key)), "this cannot stand beside plan, which fixes it", "Leave it out, or leave out plan.")
+            Problem(join(path, str(key)), "cannot be combined with plan, which already sets it", "Remove it, or remove plan.")
             for key in raw
             if key in Request.model_fields and key not in BESIDE_PLAN
         ]
         return problems
     if "action" not in raw:
-        problems.append(Problem(join(path, "action"), "the action is missing, and there is no default", f"Write one of {listed(Action)}."))
+        problems.append(
+            Problem(join(path, "action"), "the action is missing, and there is no default", f"Write one of {', '.join(Action)}.")
+        )
     elif raw["action"] is None:
-        problems.append(Problem(join(path, "action"), "the action is null", f"Write one of {listed(Action)}."))
+        problems.append(Problem(join(path, "action"), "the action must not be null", f"Write one of {', '.join(Action)}."))
     if {"instances", "select"} <= present:
-        problems.append(Problem(join(path, "select"), "instances and select both say what to act on", "Keep one of them."))
+        problems.append(Problem(join(path, "select"), "instances and select cannot be combined", "Keep one of them."))
     elif not {"instances", "select"} & present:
         problems.append(
-            Problem(join(path, "instances"), "nothing says what to act on", "Write instances (a list of IDs) or select (conditions).")
+            Problem(
+                join(path, "instances"), "neither instances nor select is given", "Write instances (a list of IDs) or select (conditions)."
+            )
         )
     select = raw.get("select")
     if isinstance(select, Mapping) and not any(select.get(key) for key in ("tags", "name", "engine_versions")):
-        problems.append(
-            Problem(
-                join(path, "select"), "no condition says which instances are meant", "Write at least one of tags, name, engine_versions."
-            )
-        )
+        problems.append(Problem(join(path, "select"), "at least one condition is required", "Write tags, name or engine_versions."))
     rollout = raw.get("rollout")
     if raw.get("watch") is False and isinstance(rollout, Mapping):
         problems += [
-            Problem(join(path, f"rollout.{key}"), "waves need watching, and watch is false", f"Leave out {key}, or leave out watch.")
+            Problem(join(path, f"rollout.{key}"), f"{key} cannot be used if watch is false", f"Remove {key}, or remove watch.")
             for key in ("canary", "wave_size")
             if rollout.get(key) is not None
         ]

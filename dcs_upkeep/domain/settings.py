@@ -14,7 +14,7 @@ from typing import Any
 
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.errors import Problem, SettingsError
-from dcs_upkeep.domain.problems import suggest
+from dcs_upkeep.domain.problems import join, list_some, shorten, suggest
 from dcs_upkeep.domain.time_windows import Blackout, parse_blackout
 
 Lookup = Callable[[str], str | None]
@@ -22,7 +22,7 @@ BATCH_LIMIT = 50  # DCS.4100 "The number of instance IDs in an instances array c
 
 
 def _setting(default: Any, parse: Callable[[str], Any], doc: str, shown: str | None = None) -> Any:
-    """One field of `Settings`: `parse` turns text into its value and raises ValueError with what to write instead."""
+    """A field of `Settings`: `parse` turns text into its value and raises ValueError with what to write instead."""
     return field(default=default, metadata={"parse": parse, "doc": doc, "shown": shown})
 
 
@@ -50,7 +50,7 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
 
 def _share(raw: str) -> float:
     if not re.fullmatch(r"\d{1,3}(\.\d+)?%", raw) or not 0 < float(raw[:-1]) <= 100:
-        raise ValueError("Write a share of the fleet such as 10%")
+        raise ValueError("Write a percentage of the fleet such as 10%")
     return float(raw[:-1]) / 100
 
 
@@ -69,7 +69,7 @@ def _choice(*known: str) -> Callable[[str], tuple[str, ...]]:
     def parse(raw: str) -> tuple[str, ...]:
         words = _words(raw.lower())
         if unknown := [word for word in words if word not in known]:
-            raise ValueError(f"{', '.join(unknown)} is not among {', '.join(known)}. Write a comma list of those")
+            raise ValueError(f"Unknown: {list_some(shorten(word) for word in unknown)}. Write a comma-separated list of {', '.join(known)}")
         return words
 
     return parse
@@ -90,7 +90,9 @@ def _url(raw: str) -> str:
 def _topics(raw: str) -> tuple[str, ...]:
     for topic in _words(raw):
         if not re.fullmatch(r"urn:smn:[^:\s]+:[^:\s]+:[^:\s]+|arn:aws[a-z-]*:sns:[^:\s]+:\d+:[^:\s]+", topic):
-            raise ValueError(f"{topic!r} is no topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>")
+            raise ValueError(
+                f"{shorten(topic)} is not a valid topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>"
+            )
     return tuple(dict.fromkeys(_words(raw)))
 
 
@@ -105,7 +107,7 @@ def _tags(raw: str) -> tuple[tuple[str, str], ...]:
     for word in _words(raw):
         key, equals, value = word.partition("=")
         if not (key.strip() and equals):
-            raise ValueError(f"{word!r} is no tag. Write key=value, several with commas between")
+            raise ValueError(f"{shorten(word)} is not a valid tag. Write key=value, several separated by commas")
         pairs.append((key.strip(), value.strip()))
     return tuple(pairs)
 
@@ -115,14 +117,14 @@ class Settings:
     """All settings of one invocation. The environment name is `UPKEEP_` and the field's name in capitals."""
 
     region: str = _setting("", _text, "Huawei Cloud region of the fleet, such as `cn-north-4`", "required")
-    project_id: str = _setting("", _text, "Huawei Cloud project id; else the one of the function or of the credentials", "from the host")
-    endpoint: str = _setting("", _url, "DCS endpoint, overrides the region's", "the region's")
-    smn_endpoint: str = _setting("", _url, "SMN endpoint, overrides the region's", "the region's")
-    topics: tuple[str, ...] = _setting((), _topics, "Comma list of SMN URNs and SNS ARNs that reports go to", "none")
+    project_id: str = _setting("", _text, "Huawei Cloud project ID; by default that of the function or of the credentials", "from the host")
+    endpoint: str = _setting("", _url, "DCS endpoint, instead of the region's", "the region's")
+    smn_endpoint: str = _setting("", _url, "SMN endpoint, instead of the region's", "the region's")
+    topics: tuple[str, ...] = _setting((), _topics, "Comma-separated SMN URNs and SNS ARNs to which reports are sent", "none")
     allowed_actions: tuple[str, ...] = _setting(
         ("restart", "soft_restart", "start"),
         _choice(*(action.value for action in Action)),
-        "Actions that may be asked for; `flush` and `stop` are opted into",
+        "Actions that requests may use; add `flush` and `stop` to allow them",
         "`restart,soft_restart,start`",
     )
     protected_tags: tuple[tuple[str, str], ...] = _setting(
@@ -136,37 +138,42 @@ class Settings:
         None, _share, "A plan that would act on more than this share (such as `10%`) of the fleet it selects from is refused whole", "none"
     )
     batch_size: int = _setting(BATCH_LIMIT, _integer(1, BATCH_LIMIT), "Most instance IDs in one API call")
-    parallel_calls: int = _setting(4, _integer(1, 16), "Status calls of one wave under way at the same time")
+    parallel_calls: int = _setting(4, _integer(1, 16), "How many status calls of one wave run at the same time")
     poll_s: float = _setting(10.0, _seconds(1, 300), "Seconds between two polls of a wave")
     settle_s: float = _setting(30.0, _seconds(1, 3600), "How long an end state must hold to count when the busy state was not seen")
     blackout: tuple[Blackout, ...] = _setting(
-        (), parse_blackout, "ISO dates (whole days in UTC) and intervals `from/to`, with commas between, in which nothing is sent", "none"
+        (), parse_blackout, "Comma-separated ISO dates (whole days in UTC) and intervals `from/to` during which nothing is sent", "none"
     )
-    plans_only: bool = _setting(False, _flag, "Take reviewed plans and alarm rules of `plans.json` alone; refuse free requests", "`0`")
+    plans_only: bool = _setting(False, _flag, "Accept only the reviewed plans and alarm rules of `plans.json`", "`0`")
     approval_max_age_s: float = _setting(
-        86_400.0, _seconds(60, 30 * 86_400), "How long after a dry run its approval is good, where the dry run is in the journal"
+        86_400.0, _seconds(60, 30 * 86_400), "How long an approval is valid after its dry run, if the dry run is in the journal"
     )
     alarm_veto: bool = _setting(
         False, _flag, "Refuse instances with a firing Cloud Eye alarm other than the one that triggered the run", "`0`"
     )
-    ces_endpoint: str = _setting("", _url, "Cloud Eye endpoint, overrides the region's", "the region's")
+    ces_endpoint: str = _setting("", _url, "Cloud Eye endpoint, instead of the region's", "the region's")
     credentials_secret: str = _setting("", _text, "ARN of the AWS secret that holds the Huawei Cloud key pair", "none")
     notify: tuple[str, ...] = _setting(
         ("stop", "end"),
         _choice("start", "wave", "stop", "end"),
-        "When topics are told: when a run starts, after each wave, at the end where it was stopped, at every end; refusals always",
+        "When messages are sent: when a run starts, after each wave, if it was stopped, at its end; refusals always",
         "`stop,end`",
     )
     journal: str = _setting(
         "", _journal, "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`", "none on a host; SQLite for the CLI"
     )
     journal_ephemeral: bool = _setting(
-        False, _flag, "Take `sqlite:` and `memory:` on a host too, where both are lost with the instance", "`0`"
+        False,
+        _flag,
+        "Accept `sqlite:` and `memory:` on FunctionGraph and Lambda, although both are lost with the function's instance",
+        "`0`",
     )
-    lease_s: float = _setting(120.0, _seconds(60, 900), "How long a run is its invocation's alone without a sign of life")
-    skew_s: float = _setting(10.0, _seconds(0, 120), "How far two clocks may be apart")
-    max_hops: int = _setting(200, _integer(0, 10_000), "How often one run may go on in a further invocation")
-    functiongraph_endpoint: str = _setting("", _url, "FunctionGraph endpoint, for going on; overrides the region's", "the region's")
+    lease_s: float = _setting(120.0, _seconds(60, 900), "How long a run stays locked by an invocation that gives no sign of life")
+    skew_s: float = _setting(10.0, _seconds(0, 120), "How far two clocks may differ")
+    max_hops: int = _setting(200, _integer(0, 10_000), "How many further invocations may continue one run")
+    functiongraph_endpoint: str = _setting(
+        "", _url, "FunctionGraph endpoint, for continuing a run, instead of the region's", "the region's"
+    )
     log_level: str = _setting("INFO", _level, "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "`INFO`")
 
 
@@ -179,12 +186,12 @@ SETTING_FIELDS = MappingProxyType({env_name(item.name): item for item in fields(
 
 
 def name_to_write(name: str) -> str:
-    """What to write instead of a name that no setting has."""
+    """What to write instead of an unknown setting."""
     return suggest(name, SETTING_FIELDS) or "See the settings table of the README."
 
 
 def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
-    """Read `UPKEEP_SETTINGS`, one JSON object that may carry any setting (FunctionGraph allows 20 variables)."""
+    """Read `UPKEEP_SETTINGS`, a JSON object that may carry any setting (FunctionGraph allows 20 variables)."""
     raw = lookup("UPKEEP_SETTINGS")
     if not raw:
         return {}
@@ -192,17 +199,17 @@ def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
     try:
         values = json.loads(raw)
     except (ValueError, RecursionError):
-        problems.append(Problem("UPKEEP_SETTINGS", "this is no JSON", fix))
+        problems.append(Problem("UPKEEP_SETTINGS", "must be valid JSON", fix))
         return {}
     if not isinstance(values, dict):
-        problems.append(Problem("UPKEEP_SETTINGS", "this is no JSON object", fix))
+        problems.append(Problem("UPKEEP_SETTINGS", "must be a JSON object", fix))
         return {}
     texts: dict[str, str] = {}
     for key, value in values.items():
         if key not in SETTING_FIELDS:
-            problems.append(Problem(f"UPKEEP_SETTINGS.{key[:80]}", "no setting has this name", name_to_write(key)))
+            problems.append(Problem(join("UPKEEP_SETTINGS", key), "unknown setting", name_to_write(key)))
         elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "the value is no text or number", "Write it as text."))
+            problems.append(Problem(f"UPKEEP_SETTINGS.{key}", "must be a string or a number", "Write it in double quotes."))
         else:
             texts[key] = str(value)
     return texts
@@ -224,8 +231,8 @@ def read_settings(lookup: Lookup) -> Settings:
         try:
             values[item.name] = item.metadata["parse"](raw)
         except ValueError as err:
-            shown = "its value" if item.metadata["parse"] in (_url, _journal) else repr(raw[:80])  # an address may hold a password
-            problems.append(Problem(name, f"{shown} cannot be used", f"{err}."))
+            shown = "its value" if item.metadata["parse"] in (_url, _journal) else shorten(raw)  # an address may hold a password
+            problems.append(Problem(name, f"{shown} is not valid", f"{err}."))
     if problems:
         raise SettingsError(problems)
     return Settings(**values)

@@ -23,7 +23,6 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _MAINTAIN = re.compile(r"(\d{1,2})(?::([0-5]\d)(?::([0-5]\d))?)?", re.ASCII)
 _SEARCH_DAYS = 22  # a weekly window that a clock change swallows comes a week later; the rest is for zones that skipped a whole day
-_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +38,16 @@ def inside(rule: WindowRule, now: datetime) -> bool:
     """Whether the wall clock of the window's zone shows a time inside it.
 
     `days` are the days on which a window begins; `end` at or before `start` is on the next day. The start is inside, the end is not.
-    Raises: ValueError where rule or clock cannot be read.
+    Raises: ValueError if the rule or the clock cannot be read.
     """
     shown = aware(now).astimezone(_zone(rule.timezone))
     return _shows_open(rule, *_bounds(rule), shown)
 
 
 def next_opening(rule: WindowRule, now: datetime) -> datetime:
-    """The first moment from which sending is allowed, in UTC: `now` itself where the window is open.
+    """The first moment from which sending is allowed, in UTC: `now` itself if the window is open.
 
-    Raises: ValueError where rule or clock cannot be read, or where the window does not open within three weeks.
+    Raises: ValueError if the rule or the clock cannot be read, or if the window does not open within three weeks.
     """
     start, end = _bounds(rule)
     zone = _zone(rule.timezone)
@@ -72,7 +71,7 @@ def inside_maintenance(begin: str | None, end: str | None, now: datetime) -> boo
     """Whether `now` lies in an instance's own window: `HH:mm:ss` in UTC, or bare hours; the end may be on the next day.
 
     Source: maintain_begin and maintain_end of ListInstances; bare hours in ListMaintenanceWindows.
-    Raises: ValueError where it is missing, cannot be read, or begins and ends at the same time.
+    Raises: ValueError if it is missing, cannot be read, or begins and ends at the same time.
     """
     first, last = _maintain(begin), _maintain(end)
     if first == last:
@@ -84,31 +83,33 @@ def inside_maintenance(begin: str | None, end: str | None, now: datetime) -> boo
 def held_until(value: str) -> datetime:
     """Until when a hold lasts. A date lasts to the end of that day in UTC; a time without zone is UTC.
 
-    Raises: ValueError where the value is neither.
+    Raises: ValueError if the value is neither.
     """
     return limits_of(value)[1]
 
 
 def parse_blackout(text: str) -> tuple[Blackout, ...]:
-    """Read the setting: ISO dates and intervals with commas between; empty text is none.
+    """Read the setting: ISO dates and intervals, separated by commas; empty text is none.
 
     A date is the whole day in UTC, and an interval of dates holds both its ends. A time without zone is UTC.
     Raises: ValueError that names the first part it cannot read and says what to write.
     """
-    return tuple(_one_blackout(part.strip()) for part in text.split(",") if part.strip())
+    return tuple(_read_blackout(part.strip()) for part in text.split(",") if part.strip())
 
 
 def current_blackout(blackouts: Sequence[Blackout], now: datetime) -> Blackout | None:
     """The blackout in which `now` lies; of several the one that ends last."""
     now = aware(now)
-    return max((one for one in blackouts if one.begin <= now < one.end), key=lambda one: one.end, default=None)
+    return max(
+        (blackout for blackout in blackouts if blackout.begin <= now < blackout.end), key=lambda blackout: blackout.end, default=None
+    )
 
 
-def _one_blackout(text: str) -> Blackout:
+def _read_blackout(text: str) -> Blackout:
     example = "Write dates or intervals such as 2026-12-24, 2026-12-24/2026-12-26 or 2026-12-24T18:00Z/2026-12-25T06:00Z"
     first, slash, last = (part.strip() for part in text.partition("/"))
     if not slash and not _DATE.fullmatch(first):
-        raise ValueError(f"{shorten(text)} is no date and no interval. {example}")
+        raise ValueError(f"{shorten(text)} is neither a date nor an interval. {example}")
     try:
         begin, end = limits_of(first)[0], limits_of(last if slash else first)[1]
     except ValueError as err:
@@ -120,14 +121,15 @@ def _one_blackout(text: str) -> Blackout:
 
 def _bounds(rule: WindowRule) -> tuple[time, time]:
     if not rule.days or (unknown := [day for day in rule.days if day not in DAYS]):
-        raise ValueError(f"{shorten(unknown[0]) if rule.days else 'an empty list'} is no day. Write some of {', '.join(DAYS)}")
+        what = f"{shorten(unknown[0])} is not a valid day" if rule.days else "the list of days is empty"
+        raise ValueError(f"{what}. Write one or more of {', '.join(DAYS)}")
     return _clock(rule.start), _clock(rule.end)
 
 
 def _clock(text: str) -> time:
     match = _CLOCK.fullmatch(text)
     if not match:
-        raise ValueError(f"{shorten(text)} is no time of day. Write HH:MM, such as 02:30")
+        raise ValueError(f"{shorten(text)} is not a valid time of day. Write HH:MM, such as 02:30")
     return time(int(match[1]), int(match[2]))
 
 
@@ -136,10 +138,10 @@ def _maintain(text: str | None) -> time:
         raise ValueError("it is missing")
     match = _MAINTAIN.fullmatch(text.strip())
     if not match or int(match[1]) > 24:
-        raise ValueError(f"{shorten(text)} is no time of day")
+        raise ValueError(f"{shorten(text)} is not a valid time of day")
     hour, minute, second = (int(part or 0) for part in match.groups())
     if hour == 24 and (minute or second):
-        raise ValueError(f"{shorten(text)} is no time of day")
+        raise ValueError(f"{shorten(text)} is not a valid time of day")
     return time(hour % 24, minute, second)
 
 
@@ -173,4 +175,4 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except Exception as err:  # KeyError, ValueError or OSError, by the kind of nonsense
-        raise ValueError(f"{shorten(name)} is no known time zone. Write an IANA name such as Europe/Berlin or UTC") from err
+        raise ValueError(f"{shorten(name)} is not a known time zone. Write an IANA name such as Europe/Berlin or UTC") from err

@@ -9,7 +9,7 @@ from dcs_upkeep.domain.problems import shorten
 
 
 def utc_text(moment: datetime) -> str:
-    """`2026-12-24T18:00Z`; seconds where there are any."""
+    """`2026-12-24T18:00Z`; seconds if there are any."""
     plain = read_moment(moment).replace(tzinfo=None)
     return plain.isoformat(timespec="seconds" if plain.second else "minutes") + "Z"
 
@@ -25,7 +25,7 @@ def iso_at(epoch_s: float) -> str:
 
 
 def read_time(value: object) -> datetime | None:
-    """An event's time: ISO 8601, or seconds or milliseconds since 1970. None where there is none. Raises: ValueError."""
+    """An event's time: ISO 8601, or seconds or milliseconds since 1970. None if there is none. Raises: ValueError."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():
@@ -35,9 +35,9 @@ def read_time(value: object) -> datetime | None:
         try:
             return datetime.fromtimestamp(seconds, UTC)
         except (OverflowError, OSError, ValueError):
-            raise ValueError("this is no time") from None
+            raise ValueError("this is not a valid time") from None
     if not isinstance(value, str) or not _EVENT_MOMENT.fullmatch(value):
-        raise ValueError("this is no time")
+        raise ValueError("this is not a valid time")
     # Python 3.11 reads six digits of a second and an offset with a colon.
     text = re.sub(r"(\.\d{6})\d+", r"\1", value.replace("Z", "+00:00"))
     text = re.sub(r"([+-]\d{2})(\d{2})$", r"\1:\2", text)
@@ -52,12 +52,12 @@ _EVENT_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(
 
 
 def read_moment(value: datetime | str) -> datetime:
-    """A time of the journal or the cloud, in UTC; text without zone is UTC. Raises: ValueError where it cannot be read."""
+    """A time of the journal or the cloud, in UTC; text without zone is UTC. Raises: ValueError if it cannot be read."""
     if isinstance(value, datetime):
         return aware(value).astimezone(UTC)
     text = value.strip()
     if not _MOMENT.fullmatch(text):
-        raise ValueError(f"{shorten(value)} is no time. Write it like 2026-12-24T18:00Z")
+        raise ValueError(f"{shorten(value)} is not a valid time. Write it like 2026-12-24T18:00Z")
     return limits_of(text)[0]
 
 

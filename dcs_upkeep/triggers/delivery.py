@@ -22,7 +22,7 @@ class RunIdScope:
 
 @dataclass(frozen=True, slots=True)
 class StartRun:
-    """One record that asks for a run. `record`: the SQS message it came in."""
+    """One record that asks for a run. `record`: the SQS message that it came in."""
 
     spec: RunSpec
     record: str | None = None
@@ -30,7 +30,7 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """One record that is none of our business, and why."""
+    """One record that asks for nothing, and why it was ignored."""
 
     trigger: Trigger
     reason: str
@@ -40,7 +40,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """One record that cannot be a request, with everything that is wrong."""
+    """One record that is not valid, with everything that is wrong."""
 
     trigger: Trigger
     problems: tuple[Problem, ...]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from dcs_upkeep.domain.errors import InvalidEventError, Problem
 from dcs_upkeep.domain.model import REPORT_MARK, Trigger, TriggerKind
-from dcs_upkeep.domain.problems import suggest_or_list
+from dcs_upkeep.domain.problems import join, shorten, suggest_or_list
 from dcs_upkeep.domain.request import Request, parse_request
 from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
@@ -61,7 +61,7 @@ class PayloadParser:
     def text(self, text: object, path: str, trigger: Trigger, record: str | None = None) -> DeliveryItem:
         """What a text carries: JSON, the plain name of a plan, or our own report."""
         if not isinstance(text, str | bytes):
-            return self.refuse(trigger, path, "there is no text here", record=record)
+            return self.refuse(trigger, path, f"must be a string, not {shorten(text)}", record=record)
         plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
         if plain.lstrip().startswith(REPORT_MARK):
             return self._own_report(trigger, record)
@@ -78,9 +78,9 @@ class PayloadParser:
             if self.plans is not None and value in self.plans.requests:
                 value = {"plan": value}
             else:
-                return self.refuse(trigger, path, f"{value[:60]!r} is text, and no plan of plans.json has this name", record=record)
+                return self.refuse(trigger, path, f"{shorten(value)} is neither a JSON object nor a plan of plans.json", record=record)
         if not isinstance(value, dict):
-            return self.refuse(trigger, path, "this is no JSON object", record=record)
+            return self.refuse(trigger, path, f"a request must be a JSON object, not {shorten(value)}", record=record)
         if "report_version" in value and "run_id" in value:
             return self._own_report(trigger, record)
         if "command" in value or "resume" in value:
@@ -98,7 +98,7 @@ class PayloadParser:
                 request = self._reviewed(request, path)
             elif self.plans_only and alarm_id is None:
                 fix = 'Write {"plan": "<name>"}, or unset UPKEEP_PLANS_ONLY.'
-                raise InvalidEventError([Problem(path, "only reviewed plans are taken here (UPKEEP_PLANS_ONLY)", fix)])
+                raise InvalidEventError([Problem(path, "only reviewed plans are accepted (UPKEEP_PLANS_ONLY)", fix)])
         except InvalidEventError as err:
             return self.invalid(trigger, err.problems, record)
         if stale := self._stale(trigger.time, request.expires_after_s):
@@ -108,56 +108,62 @@ class PayloadParser:
         return StartRun(RunSpec(request, trigger, self.run_id(trigger), plan_name, alarm_id), record)
 
     def _reviewed(self, asked: Request, path: str) -> Request:
-        """The reviewed request, with what may stand beside its name."""
-        where = f"{path}.plan" if path else "plan"
+        """The reviewed request, with the fields that an event may set beside its name."""
+        where, name = join(path, "plan"), asked.plan or ""
         if self.plans is None:
-            raise InvalidEventError([Problem(where, "there is no plans.json beside handler.py", "Add one, or write the request out.")])
-        found = self.plans.requests.get(asked.plan or "")
+            raise InvalidEventError([Problem(where, "there is no plans.json beside handler.py", "Add the file, or write the request out.")])
+        found = self.plans.requests.get(name)
         if found is None:
             raise InvalidEventError(
-                [Problem(where, f"plans.json has no plan {asked.plan!r}", suggest_or_list(asked.plan or "", self.plans.requests))]
+                [
+                    Problem(
+                        where,
+                        f"there is no plan {shorten(name)} in plans.json",
+                        suggest_or_list(name, self.plans.requests),
+                    )
+                ]
             )
         beside = {"dry_run": asked.dry_run, "approve": asked.approve, "run_id": asked.run_id}
         return found.model_copy(update={**beside, "requested_by": asked.requested_by or found.requested_by})
 
     def _stale(self, time: datetime | None, expires_after_s: float) -> Problem | None:
-        """An event that is too old, or from too far in the future. One without a time is neither."""
+        """An event that is too old, or from too far in the future. An event without a time is neither."""
         if time is None:
             return None
         if self.now - time > timedelta(seconds=expires_after_s):
             what = f"the event is from {time.isoformat()}, more than {expires_after_s:g} s ago"
             return Problem("time", what, "Send a new one, or raise expires_after_s.")
         if time - self.now > timedelta(seconds=FORWARD_S):
-            return Problem("time", f"the event is from {time.isoformat()}, which is to come", "Check the clock of its sender.")
+            return Problem("time", f"the event is from {time.isoformat()}, which is in the future", "Check the clock of its sender.")
         return None
 
     def _control(self, raw: Mapping[str, object], path: str, trigger: Trigger, record: str | None) -> DeliveryItem:
-        """Halt and status from anywhere; the others from where only operators and the platform reach."""
+        """Halt and status from anywhere; the others only from where operators and the platform can send."""
         if "resume" in raw:
             if set(raw) != {"resume"} or not isinstance(raw["resume"], str) or not raw["resume"]:
                 return self.refuse(
-                    trigger, _below(path, "resume"), "a resume names one run and nothing else", 'Write {"resume": "<run_id>"}.', record
+                    trigger, join(path, "resume"), "resume must be a run ID, without other fields", 'Write {"resume": "<run_id>"}.', record
                 )
             return self._permitted(ControlCommand(trigger, "resume", self.run_id(trigger), about=raw["resume"], record=record), path)
         command = raw["command"]
         if not isinstance(command, str) or command not in COMMANDS:
             fix = suggest_or_list(command, COMMANDS) if isinstance(command, str) else f"Write one of {', '.join(COMMANDS)}."
-            return self.refuse(trigger, _below(path, "command"), "no command has this name", fix, record)
+            return self.refuse(trigger, join(path, "command"), "unknown command", fix, record)
         allowed = COMMANDS[command]
         problems = [
-            Problem(_below(path, str(key)[:60]), "no field of this command has this name", suggest_or_list(str(key), allowed))
+            Problem(join(path, key), "unknown field of this command", suggest_or_list(str(key), allowed))
             for key in raw
             if key not in allowed
         ]
         problems += [
-            Problem(_below(path, key), "this is no text", "Write text in quotes, 500 characters at most.")
+            Problem(join(path, key), "must be a string of at most 500 characters", "Write it in double quotes.")
             for key in ("reason", "halt", "run")
             if key in raw and key in allowed and not (isinstance(raw[key], str) and len(str(raw[key])) <= 500)
         ]
         if command == "release" and not raw.get("halt"):
-            problems.append(Problem(_below(path, "halt"), "a release names the halt", "Write the id that the command status shows."))
+            problems.append(Problem(join(path, "halt"), "release must name the halt", "Write the ID that the command status shows."))
         if command == "show" and not raw.get("run"):
-            problems.append(Problem(_below(path, "run"), "show names a run", "Write its run id."))
+            problems.append(Problem(join(path, "run"), "show must name a run", "Write its run ID."))
         if problems:
             return self.invalid(trigger, problems, record)
         reason, halt_id = raw.get("reason"), raw.get("halt")
@@ -178,19 +184,15 @@ class PayloadParser:
             # An old halt would stop work that nobody meant, and an old release let go what was stopped since.
             stale = self._stale(trigger.time, 3600.0)
             return self.invalid(trigger, (stale,), control.record) if stale else control
-        fix = "Send it as a direct event, by the command line, or from a timer."
-        return self.refuse(trigger, _below(path, "command"), f"{control.command} is not taken from {trigger.kind}", fix, control.record)
+        fix = "Send it as a direct event, from the command line or from a timer."
+        return self.refuse(trigger, join(path, "command"), f"{control.command} is not accepted from {trigger.kind}", fix, control.record)
 
     def _own_report(self, trigger: Trigger, record: str | None) -> Ignored:
-        return Ignored(trigger, "this is a report of this tool itself, come back through its own topic", record, self.run_id(trigger))
+        return Ignored(trigger, "this is a report of this tool, which has come back through its own topic", record, self.run_id(trigger))
 
 
-def word(value: object) -> str:
-    """A text or a whole number of an envelope as text; empty for all else, and for numbers too long to be an id."""
+def id_text(value: object) -> str:
+    """A string or whole number of an envelope as text; empty for anything else, and for numbers too long to be an ID."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20:
         return str(value)
     return value if isinstance(value, str) else ""
-
-
-def _below(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from dcs_upkeep.domain.errors import InvalidEventError, Problem, SettingsError
-from dcs_upkeep.domain.problems import suggest_or_list
+from dcs_upkeep.domain.problems import join, suggest_or_list
 from dcs_upkeep.domain.request import Request, parse_request
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 
@@ -22,7 +22,7 @@ _ANY_ID = "00000000-0000-4000-8000-000000000000"
 
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
-    """Which Cloud Eye alarms ask for what. `name` is a glob over the alarm's name; both conditions must hold where given."""
+    """Which Cloud Eye alarms ask for what. `name` is a glob over the alarm's name; each condition must hold if it is given."""
 
     name: str | None
     metric: str | None
@@ -31,10 +31,6 @@ class AlarmRule:
     def matches(self, name: str, metric: str) -> bool:
         """Whether this rule maps the alarm."""
         return (self.name is None or fnmatchcase(name, self.name)) and (self.metric is None or metric == self.metric)
-
-    def request_for(self, instance_id: str) -> Request:
-        """The request for one instance. Raises InvalidEventError where the ID is none."""
-        return parse_request({**self.request, "instances": [instance_id]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +50,11 @@ def load_plans(text: str | bytes) -> PlansFile:
     try:
         raw = parse_untrusted_json(text)
     except InvalidJsonError as err:
-        raise SettingsError([Problem("plans.json", str(err), "Mend the file; `python -m dcs_upkeep check` reads it again.")]) from None
+        raise SettingsError([Problem("plans.json", str(err), "Correct the file; `python -m dcs_upkeep check` reads it again.")]) from None
     if not isinstance(raw, dict):
-        raise SettingsError([Problem("plans.json", "this is no object", 'Write {"plans": {...}, "alarms": [...]}.')])
+        raise SettingsError([Problem("plans.json", "must be a JSON object", 'Write {"plans": {...}, "alarms": [...]}.')])
     problems = [
-        Problem(f"plans.json: {key}", "no field has this name", suggest_or_list(str(key), ("plans", "alarms")))
+        Problem(f"plans.json: {join('', key)}", "unknown field", suggest_or_list(str(key), ("plans", "alarms")))
         for key in raw
         if key not in ("plans", "alarms")
     ]
@@ -71,22 +67,22 @@ def load_plans(text: str | bytes) -> PlansFile:
 
 def _read_requests(raw: object, problems: list[Problem]) -> dict[str, Request]:
     if not isinstance(raw, dict):
-        problems.append(Problem("plans.json: plans", "this is no object", 'Write {"<name>": {request}, ...}.'))
+        problems.append(Problem("plans.json: plans", "must be a JSON object", 'Write {"<name>": {request}, ...}.'))
         return {}
     requests: dict[str, Request] = {}
     for name, plan in raw.items():
-        path = f"plans.json: plans.{name}"
+        path = join("plans.json: plans", name)
         if not name or len(name) > 128:
-            problems.append(Problem(path, "this is no name", "Write 1 to 128 characters."))
+            problems.append(Problem(path, "the name must have 1 to 128 characters", "Choose another name."))
         if isinstance(plan, dict):
             problems += [
-                Problem(f"{path}.{key}", "a reviewed plan cannot hold this", "Leave it to the event that names the plan.")
+                Problem(f"{path}.{key}", "not allowed in a reviewed plan", "Set it in the event that names the plan.")
                 for key in NOT_IN_PLANS
                 if key in plan
             ]
-        asked = {key: value for key, value in plan.items() if key not in NOT_IN_PLANS} if isinstance(plan, dict) else plan
+        written = {key: value for key, value in plan.items() if key not in NOT_IN_PLANS} if isinstance(plan, dict) else plan
         try:
-            requests[name] = parse_request(asked, path)
+            requests[name] = parse_request(written, path)
         except InvalidEventError as err:
             problems += err.problems
     return requests
@@ -94,28 +90,26 @@ def _read_requests(raw: object, problems: list[Problem]) -> dict[str, Request]:
 
 def _read_alarms(raw: object, problems: list[Problem]) -> tuple[AlarmRule, ...]:
     if not isinstance(raw, list):
-        problems.append(Problem("plans.json: alarms", "this is no list", 'Write [{"name": "<glob>", "action": "restart"}].'))
+        problems.append(Problem("plans.json: alarms", "must be a list", 'Write [{"name": "<glob>", "action": "restart"}].'))
         return ()
     rules = []
     for number, rule in enumerate(raw):
         path = f"plans.json: alarms[{number}]"
         if not isinstance(rule, dict):
-            problems.append(Problem(path, "this is no object", 'Write {"name": "<glob>", "action": "restart"}.'))
+            problems.append(Problem(path, "must be a JSON object", 'Write {"name": "<glob>", "action": "restart"}.'))
             continue
         known = (*CONDITIONS, *RULE_FIELDS)
         problems += [
-            Problem(f"{path}.{key}", "no field of a rule has this name", suggest_or_list(str(key), known))
-            for key in rule
-            if key not in known
+            Problem(join(path, key), "unknown field of a rule", suggest_or_list(str(key), known)) for key in rule if key not in known
         ]
         conditions = {key: rule[key] for key in CONDITIONS if rule.get(key) is not None}
         problems += [
-            Problem(f"{path}.{key}", "this is no text", "Write text in quotes.")
+            Problem(f"{path}.{key}", "must be a string that is not empty", "Write it in double quotes.")
             for key, value in conditions.items()
             if not isinstance(value, str) or not value
         ]
         if not conditions:
-            problems.append(Problem(path, "no condition says which alarms are meant", "Write name (a glob) or metric, or both."))
+            problems.append(Problem(path, "at least one condition is required", "Write name (a glob) or metric, or both."))
         request = {"cooldown_s": ALARM_COOLDOWN_S, **{key: rule[key] for key in RULE_FIELDS if key in rule}}
         try:
             parse_request({**request, "instances": [_ANY_ID]}, path)
@@ -124,43 +118,3 @@ def _read_alarms(raw: object, problems: list[Problem]) -> tuple[AlarmRule, ...]:
             continue
         rules.append(AlarmRule(conditions.get("name"), conditions.get("metric"), request))
     return tuple(rules)
-
-
-def plans_schema() -> dict[str, Any]:
-    """The JSON Schema of `plans.json`."""
-    request = Request.model_json_schema()
-    definitions = request.pop("$defs")
-    fields = {key: value for key, value in request["properties"].items() if key not in NOT_IN_PLANS}
-    text = {"type": "string", "minLength": 1}
-    plan = {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": fields,
-        "required": ["action"],
-        "oneOf": [{"required": ["instances"]}, {"required": ["select"]}],
-    }
-    rule = {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "name": {**text, "description": "A glob over the alarm's name."},
-            "metric": {**text, "description": "The alarm's metric, such as memory_usage."},
-            **{key: fields[key] for key in RULE_FIELDS},
-        },
-        "required": ["action"],
-        "anyOf": [{"required": ["name"]}, {"required": ["metric"]}],
-    }
-    return {
-        "title": "DCS Upkeep plans.json",
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "plans": {"type": "object", "additionalProperties": plan, "description": "Name -> reviewed request."},
-            "alarms": {
-                "type": "array",
-                "items": rule,
-                "description": "Cloud Eye alarms and what they ask for; the first that matches counts.",
-            },
-        },
-        "$defs": definitions,
-    }

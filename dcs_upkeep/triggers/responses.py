@@ -1,50 +1,62 @@
-"""What each trigger wants for an answer: HTTP codes, queue items, the sentence of an error."""
+"""What each trigger wants for an answer: an HTTP response, the queue's items to send again, the sentence of an error."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dcs_upkeep.domain.errors import describe_error
-from dcs_upkeep.domain.model import RunStatus
+from dcs_upkeep.domain.model import OutcomeKind, RunStatus
+from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.run import Disposition, RunResult
 
-HTTP_CODES: Mapping[Disposition, int] = {
-    Disposition.REFUSED: 422,
-    Disposition.REUSED: 409,
-    Disposition.RUNNING: 409,
-    Disposition.FAULT: 503,
+
+@dataclass(frozen=True, slots=True)
+class AnswerRule:
+    """How one disposition is told: its HTTP status code, and whether a queue should deliver the record again."""
+
+    http_code: int
+    redeliver: bool = False
+
+
+ANSWERS: Mapping[Disposition, AnswerRule] = {
+    Disposition.DONE: AnswerRule(200),
+    Disposition.IGNORED: AnswerRule(200),
+    Disposition.REFUSED: AnswerRule(422, redeliver=True),
+    Disposition.REUSED: AnswerRule(409, redeliver=True),
+    Disposition.RUNNING: AnswerRule(409, redeliver=True),
+    Disposition.FAULT: AnswerRule(503, redeliver=True),
 }
-COMES_BACK = frozenset(
-    {Disposition.REFUSED, Disposition.REUSED, Disposition.RUNNING, Disposition.FAULT}
-)  # of SQS: the queue hands these out again
-
-
-def sentence_of(result: RunResult) -> str:
-    """Why this record was refused, in words for the platform's error field."""
-    report = result.body
-    if "problems" not in report:
-        return describe_error(result.fault) if result.fault else str(report)
-    reasons = [f"{item['path']}: {item['what']}".lstrip(": ") for item in report["problems"]]
-    reasons += list(dict.fromkeys(f"{item['guard']}: {item['reason']}" for item in report["instances"] if item["outcome"] == "refused"))
-    shown = "; ".join(reasons[:5]) + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else "")
-    return f"Refused, nothing was sent ({report['run_id']}): {shown}. {report['next']}"
-
-
-def sqs_answer(results: Sequence[RunResult]) -> dict[str, Any]:
-    """Which messages the queue hands out again."""
-    return {"batchItemFailures": [{"itemIdentifier": result.record} for result in results if result.disposition in COMES_BACK]}
 
 
 def http_answer(result: RunResult) -> dict[str, Any]:
-    """API Gateway, APIG and function URLs all take this shape."""
-    code = HTTP_CODES.get(result.disposition, 202 if result.body.get("status") == RunStatus.DEFERRED else 200)
-    if result.may_have_sent and result.disposition is not Disposition.RUNNING:
-        code = 202 if result.body.get("status") == RunStatus.DEFERRED else 200
+    """The response that API Gateway, APIG and function URLs all take."""
+    # An error code after something may have been sent would invite the caller to send it again.
+    told = Disposition.DONE if result.may_have_sent and result.disposition is not Disposition.RUNNING else result.disposition
+    code = ANSWERS[told].http_code
+    if code == 200 and result.body.get("status") == RunStatus.DEFERRED:
+        code = 202
     return {
         "statusCode": code,
         "headers": {"Content-Type": "application/json"},
         "body": json.dumps(result.body),
         "isBase64Encoded": False,
     }
+
+
+def queue_answer(results: Sequence[RunResult]) -> dict[str, Any]:
+    """What SQS takes: the messages that it should deliver again."""
+    return {"batchItemFailures": [{"itemIdentifier": result.record} for result in results if ANSWERS[result.disposition].redeliver]}
+
+
+def error_sentence(result: RunResult) -> str:
+    """Why this record was refused, in words for the platform's error field."""
+    report = result.body
+    if "problems" not in report:
+        return describe_error(result.fault) if result.fault else str(report)
+    reasons = [f"{problem['path']}: {problem['what']}".lstrip(": ") for problem in report["problems"]]
+    refused = [row for row in report["instances"] if row["outcome"] == OutcomeKind.REFUSED]
+    reasons += dict.fromkeys(f"{row['guard']}: {row['reason']}" for row in refused)
+    return f"Refused, nothing was sent ({report['run_id']}): {list_some(reasons, separator='; ')}. {report['next']}"

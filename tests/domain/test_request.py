@@ -42,7 +42,7 @@ def test_an_id_in_any_case_or_form_is_brought_to_the_form_that_dcs_lists(form: s
 def test_what_is_no_id_is_refused(text: str) -> None:
     """A name or a cut-off ID must not reach the API, where one bad ID fails a whole batch."""
     assert normal_id(text) is None
-    assert "is no instance ID" in problems({"action": "restart", "instances": [text]})["instances[0]"]
+    assert "is not a valid instance ID" in problems({"action": "restart", "instances": [text]})["instances[0]"]
 
 
 def test_a_duplicate_is_refused_by_name_in_any_spelling() -> None:
@@ -84,27 +84,31 @@ def test_every_problem_is_named_at_once_with_its_path() -> None:
     ("change", "path", "says"),
     [
         ({"action": "restrt"}, "action", "Did you mean restart?"),
-        ({"action": None}, "action", "the action is null"),
+        ({"action": None}, "action", "the action must not be null"),
         ({"action": "delete"}, "action", "Write one of restart, soft_restart, flush, stop, start"),
-        ({"instances": []}, "instances", "this is empty"),
-        ({"instances": "x"}, "instances", "Write a list"),
-        ({"select": {"tags": {"a": "b"}}}, "select", "instances and select both"),
-        ({"watch": True}, "watch", "true says nothing"),
+        ({"instances": []}, "instances", "must not be empty"),
+        ({"instances": "x"}, "instances", "must be a list, not 'x'"),
+        ({"select": {"tags": {"a": "b"}}}, "select", "instances and select cannot be combined"),
+        ({"watch": True}, "watch", "true is not a valid value"),
         ({"watch": {"timeout": 5}}, "watch.timeout", "Did you mean timeout_s?"),
-        ({"watch": False, "rollout": {"canary": 1}}, "rollout.canary", "waves need watching"),
-        ({"watch": False, "rollout": {"wave_size": 1}}, "rollout.wave_size", "waves need watching"),
+        ({"watch": False, "rollout": {"canary": 1}}, "rollout.canary", "canary cannot be used if watch is false"),
+        ({"watch": False, "rollout": {"wave_size": 1}}, "rollout.wave_size", "wave_size cannot be used if watch is false"),
         ({"approve": "yes"}, "approve", "v1: and 64 hexadecimal digits"),
-        ({"run_id": "a b"}, "run_id", "wrong form"),
-        ({"rollout": {"max_failures": True}}, "rollout.max_failures", "neither a count nor a share"),
-        ({"rollout": {"max_failures": "101%"}}, "rollout.max_failures", "neither a count nor a share"),
-        ({"rollout": {"max_failures": -1}}, "rollout.max_failures", "neither a count nor a share"),
+        ({"run_id": "a b"}, "run_id", "not a valid run ID"),
+        ({"rollout": {"max_failures": True}}, "rollout.max_failures", "neither a count nor a percentage"),
+        ({"rollout": {"max_failures": "101%"}}, "rollout.max_failures", "neither a count nor a percentage"),
+        ({"rollout": {"max_failures": -1}}, "rollout.max_failures", "neither a count nor a percentage"),
         ({"rollout": {"wave_size": 0}}, "rollout.wave_size", "greater than or equal to 1"),
         ({"cooldown_s": float("nan")}, "cooldown_s", "finite"),
-        ({"window": {"start": "25:00", "end": "04:00", "timezone": "UTC"}}, "window.start", "no time of day"),
-        ({"window": {"start": "02:00", "end": "04:00", "timezone": "Mars/Base"}}, "window.timezone", "no known time zone"),
+        ({"window": {"start": "25:00", "end": "04:00", "timezone": "UTC"}}, "window.start", "not a valid time of day"),
+        ({"window": {"start": "02:00", "end": "04:00", "timezone": "Mars/Base"}}, "window.timezone", "not a known time zone"),
         ({"window": {"start": "02:00", "end": "04:00", "timezone": "UTC", "days": ["monday"]}}, "window.days[0]", "'mon'"),
         ({"backup": "after"}, "backup", "'none' or 'before'"),
-        ({"dry_run": 1}, "dry_run", "true or false"),
+        ({"dry_run": 1}, "dry_run", "must be true or false, not 1. "),
+        ({"name": 5}, "name", "must be a string, not 5. Write it in double quotes."),
+        ({"name": {"secret": 1}}, "name", "must be a string, not an object."),
+        ({"rollout": [1]}, "rollout", "must be a JSON object, not a list."),
+        ({"rollout": {"canary": None, "wave_size": 10**400}}, "rollout.wave_size", "a huge number"),
     ],
     ids=lambda value: json.dumps(value)[:40] if isinstance(value, dict) else "",
 )
@@ -122,12 +126,12 @@ def test_one_problem_says_where_what_and_what_to_write(change: Mapping[str, Any]
 )
 def test_a_selection_needs_a_positive_condition(select: dict[str, Any]) -> None:
     """What only excludes means everything else, and nobody means that."""
-    assert "no condition says which instances are meant" in problems({"action": "restart", "select": select})["select"]
+    assert "at least one condition is required" in problems({"action": "restart", "select": select})["select"]
 
 
 def test_nothing_to_act_on_is_refused() -> None:
     """Neither instances nor select."""
-    assert "nothing says what to act on" in problems({"action": "restart"})["instances"]
+    assert "neither instances nor select is given" in problems({"action": "restart"})["instances"]
 
 
 def test_beside_a_reviewed_plan_stands_only_who_asks_and_how() -> None:
@@ -139,7 +143,7 @@ def test_beside_a_reviewed_plan_stands_only_who_asks_and_how() -> None:
 @pytest.mark.parametrize("raw", [None, [], "restart", 5, True], ids=str)
 def test_what_is_no_object_is_refused(raw: object) -> None:
     """Any JSON value may arrive."""
-    assert "a request is a JSON object" in problems(raw)[""]
+    assert "a request must be a JSON object" in problems(raw)[""]
 
 
 def test_a_long_value_is_cut_in_the_message() -> None:

@@ -65,7 +65,7 @@ def test_plan_changes_nothing_and_prints_the_approving_event(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("event", "status", "word"),
     [
-        ({"action": "restart"}, 2, "nothing says what to act on"),
+        ({"action": "restart"}, 2, "neither instances nor select is given"),
         ({**BY_TAG, "action": "flush"}, 2, "approval"),
         ({**BY_TAG, "select": {"name": "none*"}}, 0, "matched no instance"),
         ({**BY_TAG, "window": {"start": "00:00", "end": "00:01", "timezone": "UTC", "days": ["mon"], "on_miss": "defer"}}, 3, "deferred"),
@@ -89,13 +89,13 @@ def test_a_fleet_of_ones_own_and_a_failing_instance(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("run", "nofile.json"), "nofile.json: No such file"),
-        (("run", "README.md"), "no JSON"),
+        (("run", "README.md"), "not valid JSON"),
         (("run", "events/direct-dry-run.json", "--fleet", "README.md"), "README.md"),
         (("run", "events/direct-dry-run.json", "--instances", "0"), "--instances"),
         (("run", "--colour", "red"), "--colour"),
         (("run", "events/direct-dry-run.json", "--cloud"), "HUAWEICLOUD_SDK_AK"),
         (("run", "events/direct-dry-run.json", "--journal", "redis://x"), "UPKEEP_JOURNAL"),
-        (("check", "README.md"), "no JSON"),
+        (("check", "README.md"), "not valid JSON"),
         (("check", "nofile"), "nofile"),
     ],
 )

@@ -135,11 +135,12 @@ def check(event: Any, content: Any) -> list[str]:
     assert delivery.items
     for item in delivery.items:
         assert isinstance(item, StartRun | ControlCommand | Ignored | Invalid)
-        assert item.run_id.isascii()
+        asked = item.spec if isinstance(item, StartRun) else item
+        assert asked.run_id.isascii()
         if isinstance(item, StartRun):
-            again = item.request.model_dump(mode="json", exclude_defaults=True)
-            assert item.named or is_valid(again)
-            if content is not None and item.named is None and item.alarm_id is None:
+            again = item.spec.request.model_dump(mode="json", exclude_defaults=True)
+            assert item.spec.plan_name or is_valid(again)
+            if content is not None and item.spec.plan_name is None and item.spec.alarm_id is None:
                 normal = json.loads(json.dumps(content))
                 assert is_valid(normal)
         if isinstance(item, Invalid):

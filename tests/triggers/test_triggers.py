@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dcs_upkeep.domain.model import REPORT_MARK
-from dcs_upkeep.domain.run import ControlCommand
+from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers import parser
 from dcs_upkeep.triggers.delivery import Delivery, Ignored, Invalid, RunIdScope, StartRun
 from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
@@ -41,6 +41,13 @@ def parse(event: object, plans: PlansFile | None = PLANS, **options: Any) -> Del
 def one(event: object, plans: PlansFile | None = PLANS, **options: Any) -> Any:
     (item,) = parse(event, plans, **options).items
     return item
+
+
+def spec(event: object, plans: PlansFile | None = PLANS, **options: Any) -> RunSpec:
+    """The run that its one record asks for."""
+    item = one(event, plans, **options)
+    assert isinstance(item, StartRun)
+    return item.spec
 
 
 def timer(user_event: Any, **changes: Any) -> dict[str, Any]:
@@ -148,13 +155,12 @@ ENVELOPES: dict[str, tuple[Any, str, str]] = {
 @pytest.mark.parametrize("name", ENVELOPES)
 def test_a_valid_request_in_any_envelope_becomes_its_run(name: str) -> None:
     wrap, kind, key = ENVELOPES[name]
-    item = one(wrap(REQUEST))
-    assert isinstance(item, StartRun)
-    assert item.request.instances == (ID,)
-    assert item.trigger.kind == kind
-    assert item.run_id.startswith(f"{kind}:{key}")
-    assert item.run_id == one(wrap(REQUEST)).run_id
-    assert one(wrap({"plan": "nightly"})).named == "nightly"
+    asked = spec(wrap(REQUEST))
+    assert asked.request.instances == (ID,)
+    assert asked.trigger.kind == kind
+    assert asked.run_id.startswith(f"{kind}:{key}")
+    assert asked.run_id == spec(wrap(REQUEST)).run_id
+    assert spec(wrap({"plan": "nightly"})).plan_name == "nightly"
 
 
 @pytest.mark.parametrize("name", ENVELOPES)
@@ -200,7 +206,7 @@ def test_several_records_are_several_runs_and_one_bad_stops_none() -> None:
     delivery = parse(smn(TEXT, "hello", TEXT))
     assert [type(item) for item in delivery.items] == [StartRun, Invalid, StartRun]
     assert delivery.several
-    assert delivery.items[0].run_id != delivery.items[2].run_id
+    assert len({item.spec.run_id for item in delivery.items if isinstance(item, StartRun)}) == 2
 
 
 def test_sqs_names_the_message_that_is_to_come_back() -> None:
@@ -231,10 +237,10 @@ def test_sqs_names_the_message_that_is_to_come_back() -> None:
         (timer(TEXT, time="yesterday"), "yesterday"),
         ({"request": REQUEST, "run_id": "<aws.scheduler.schedule-arn>", "time": ISO}, "placeholder"),
         ({"request": REQUEST, "time": ISO}, "run_id is missing"),
-        ({"request": REQUEST, "run_id": "a", "colour": "red"}, "nothing else"),
-        ({"command": "relase"}, "no command"),
-        ({"command": "halt", "resaon": "x"}, "no field"),
-        ({"command": "release"}, "names the halt"),
+        ({"request": REQUEST, "run_id": "a", "colour": "red"}, "only request, run_id"),
+        ({"command": "relase"}, "unknown command"),
+        ({"command": "halt", "resaon": "x"}, "unknown field"),
+        ({"command": "release"}, "must name the halt"),
     ],
 )
 def test_a_foreign_event_is_refused_by_name(event: Any, word: str) -> None:
@@ -261,14 +267,15 @@ def test_expires_after_s_of_the_request_counts() -> None:
 
 @pytest.mark.parametrize("user_event", ["nightly", '"nightly"', '{"plan": "nightly"}', " nightly\n"])
 def test_a_timer_may_name_a_reviewed_plan_in_plain_text(user_event: str) -> None:
-    item = one(timer(user_event))
-    assert item.named == "nightly"
-    assert item.request.select.tags == {"env": "prod"}
+    asked = spec(timer(user_event))
+    assert asked.plan_name == "nightly"
+    assert asked.request.select is not None
+    assert asked.request.select.tags == {"env": "prod"}
 
 
 def test_beside_a_plan_only_how_never_what() -> None:
-    item = one({"plan": "nightly", "dry_run": True, "requested_by": "ops", "run_id": "k"})
-    assert (item.request.dry_run, item.request.requested_by, item.trigger.id) == (True, "ops", "k")
+    asked = spec({"plan": "nightly", "dry_run": True, "requested_by": "ops", "run_id": "k"})
+    assert (asked.request.dry_run, asked.request.requested_by, asked.trigger.id) == (True, "ops", "k")
     assert isinstance(one({"plan": "nightly", "cooldown_s": 5}), Invalid)
 
 
@@ -283,17 +290,17 @@ def test_plans_only_takes_plans_and_alarms_and_nothing_written_out() -> None:
 
 
 def test_an_alarm_becomes_a_request_by_its_rule() -> None:
-    item = one(smn(alarm()))
-    assert (item.alarm_id, item.request.action, item.request.instances, item.request.cooldown_s) == ("al1", "restart", (ID,), 3600)
-    assert one(smn(alarm(alarm_name="x", metric_name="cpu_usage"))).request.action == "soft_restart"
+    asked = spec(smn(alarm()))
+    assert (asked.alarm_id, asked.request.action, asked.request.instances, asked.request.cooldown_s) == ("al1", "restart", (ID,), 3600)
+    assert spec(smn(alarm(alarm_name="x", metric_name="cpu_usage"))).request.action == "soft_restart"
 
 
 def test_repeats_of_one_alarm_are_one_run() -> None:
     began = int(NOW.timestamp() * 1000) - 60_000
     later = {"time": int(NOW.timestamp() * 1000), "template_variable": {"ResourceId": ID, "AlarmTime": str(began)}}
     first = {"time": began, "template_variable": {"ResourceId": ID, "AlarmTime": str(began)}}
-    assert one(smn(alarm(**first))).run_id == one(smn(alarm(**later))).run_id
-    assert one(smn(alarm(time=began))).run_id != one(smn(alarm())).run_id
+    assert spec(smn(alarm(**first))).run_id == spec(smn(alarm(**later))).run_id
+    assert spec(smn(alarm(time=began))).run_id != spec(smn(alarm())).run_id
 
 
 def test_an_alarm_that_is_over_is_ignored() -> None:
@@ -329,13 +336,14 @@ def test_an_alarm_that_no_rule_maps_is_refused(changes: dict[str, Any]) -> None:
     ],
 )
 def test_the_instance_is_found_alone_or_with_its_node(dimension: str) -> None:
-    assert one(smn(alarm(dimension=dimension, template_variable={}))).request.instances == (ID,)
+    assert spec(smn(alarm(dimension=dimension, template_variable={}))).request.instances == (ID,)
 
 
 def test_run_ids_differ_by_scope() -> None:
     """One schedule name in two projects is two runs."""
     other = RunIdScope("functiongraph", "dcs-upkeep", "cn-north-4", "q", "request-1")
-    first, second = (parser.parse(timer(TEXT), scope, PLANS, NOW).items[0].run_id for scope in (SCOPE, other))
+    items = [parser.parse(timer(TEXT), scope, PLANS, NOW).items[0] for scope in (SCOPE, other)]
+    first, second = (item.spec.run_id for item in items if isinstance(item, StartRun))
     assert first.split("@")[0] == second.split("@")[0]
     assert first != second
 
@@ -343,6 +351,6 @@ def test_run_ids_differ_by_scope() -> None:
 @pytest.mark.parametrize("key", ["a b", "é", "x" * 300, "", "\ud800", "../../etc"])
 def test_a_strange_key_makes_a_plain_run_id(key: str) -> None:
     (record,) = smn(TEXT, message_id=key)["record"]
-    run_id = one({"record": [record]}).run_id
+    run_id = spec({"record": [record]}).run_id
     assert run_id.isascii()
     assert len(run_id) < 230

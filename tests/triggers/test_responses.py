@@ -1,0 +1,70 @@
+"""What each trigger is answered: the table "Raise or return" of docs/triggers.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from dcs_upkeep.domain.errors import JournalError
+from dcs_upkeep.domain.run import Disposition, Ended
+from dcs_upkeep.triggers.responses import ANSWERS, error_sentence, http_answer, queue_answer
+
+
+def ended(end: Disposition, status: str = "succeeded", *, may_have_sent: bool = False, record: str | None = None) -> Ended:
+    return Ended(end, {"run_id": "direct:x@0", "status": status}, record, may_have_sent)
+
+
+def test_every_disposition_has_its_row() -> None:
+    assert set(ANSWERS) == set(Disposition)
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        (ended(Disposition.DONE), 200),
+        (ended(Disposition.DONE, "deferred"), 202),
+        (ended(Disposition.IGNORED), 200),
+        (ended(Disposition.REFUSED, "rejected"), 422),
+        (ended(Disposition.REUSED, "rejected"), 409),
+        (ended(Disposition.RUNNING, "running"), 409),
+        (ended(Disposition.FAULT, "failed"), 503),
+        (ended(Disposition.FAULT, "failed", may_have_sent=True), 200),
+        (ended(Disposition.REFUSED, "deferred", may_have_sent=True), 202),
+        (ended(Disposition.RUNNING, "running", may_have_sent=True), 409),
+    ],
+)
+def test_the_code_is_an_error_only_if_nothing_was_sent(result: Ended, code: int) -> None:
+    """A caller sends again what it got an error for. A run that goes on elsewhere is a conflict all the same."""
+    answer = http_answer(result)
+    assert answer["statusCode"] == code
+    assert json.loads(answer["body"]) == result.body
+
+
+def test_a_queue_delivers_again_what_was_not_done() -> None:
+    results = [ended(end, record=end.value) for end in Disposition]
+    assert queue_answer(results) == {"batchItemFailures": [{"itemIdentifier": end} for end in ("refused", "reused", "running", "fault")]}
+
+
+def row(outcome: str, guard: str | None = None, reason: str = "") -> Mapping[str, Any]:
+    return {"outcome": outcome, "guard": guard, "reason": reason}
+
+
+def test_the_sentence_says_what_is_wrong_once_and_what_to_do() -> None:
+    """A thousand instances that one guard refuses are one reason."""
+    report = {
+        "run_id": "direct:x@0",
+        "problems": [{"path": "", "what": "not valid JSON"}, {"path": "action", "what": "is missing"}],
+        "instances": [row("refused", "hold", "it is held"), row("refused", "hold", "it is held"), row("skipped", None, "already there")],
+        "next": "Correct the event.",
+    }
+    assert error_sentence(Ended(Disposition.REFUSED, report)) == (
+        "Refused, nothing was sent (direct:x@0): not valid JSON; action: is missing; hold: it is held. Correct the event."
+    )
+
+
+def test_the_sentence_of_a_fault_is_the_fault_s() -> None:
+    assert error_sentence(Ended(Disposition.FAULT, {"failed": "x"}, fault=JournalError("the journal is away"))) == "the journal is away"
+    assert "secret" not in error_sentence(Ended(Disposition.FAULT, {"failed": "x"}, fault=ValueError("secret")))
