@@ -259,8 +259,16 @@ class Plan:
     max_failures: int = 0
     pause_s: float = 0.0
     watch_timeout_s: float | None = 1800.0
-    refusal: Refusal | None = None
+    refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """All refusals as one, under the name of the first guard: the form in which the journal and the report hold them."""
+        if not self.refusals:
+            return None
+        reasons = [one.reason if len(self.refusals) == 1 else f"{one.guard}: {one.reason}" for one in self.refusals]
+        return Refusal(self.refusals[0].guard, "; ".join(reasons), " ".join(dict.fromkeys(one.next for one in self.refusals)))
 
 
 @dataclass(frozen=True, slots=True)

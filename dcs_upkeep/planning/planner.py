@@ -10,11 +10,10 @@ from dcs_upkeep.domain.model import Instance, Plan, ShownPlan
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
-from dcs_upkeep.guards.policy import PlanFacts
 from dcs_upkeep.journal import approvals
 from dcs_upkeep.planning import readings
-from dcs_upkeep.planning.plan import make_plan, to_classify
-from dcs_upkeep.planning.readings import firing_alarms, halt_verdict
+from dcs_upkeep.planning.plan import PlanReadings, make_plan, to_classify
+from dcs_upkeep.planning.readings import firing_alarms, halt_record
 from dcs_upkeep.planning.selection import selected
 from dcs_upkeep.reporting.run_log import log_outcome
 
@@ -33,11 +32,11 @@ class Planner:
         """Read, decide, and log the decision."""
         ports, request = self.ports, self.request
         fleet = self._fleet()
-        facts = PlanFacts(
+        facts = PlanReadings(
             project_id=self.project_id,
             journalled=ports.journal is not None,
             on_host=ports.host.kind != "local",
-            halt=halt_verdict(ports.journal),
+            halt=halt_record(ports.journal),
             classified=readings.classify(ports.dcs, request.action, waiting)
             if request.action and (waiting := self._unclassified(fleet))
             else {},
