@@ -22,7 +22,7 @@ class DataLoss(StrEnum):
     """Whether an action clears the data of an instance."""
 
     ALWAYS = "always"
-    NEVER = "never"
+    NEVER = "never"  # whatever a stop destroyed is gone before the start
     DEPENDS = "depends"  # on the instance: single node, single replica, appendonly=no
 
 

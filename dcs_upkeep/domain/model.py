@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from dcs_upkeep.domain.actions import Action
 
@@ -97,6 +98,58 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
     DEFERRED = "deferred"
     NOT_ATTEMPTED = "not_attempted"
+
+    @property
+    def fine(self) -> bool:
+        """Whether nobody has to do anything about it."""
+        return _WORTH[self].fine
+
+    @property
+    def sent(self) -> bool:
+        """Whether an attempt was made."""
+        return _WORTH[self].sent
+
+    @property
+    def place(self) -> int:
+        """Where it stands in a message: the most urgent first."""
+        return _WORTH[self].place
+
+    @property
+    def words(self) -> str:
+        """As a person reads it: `not attempted`."""
+        return self.value.replace("_", " ")
+
+    @property
+    def advice(self) -> str:
+        """What to do about it before anything else; empty if the reason says it."""
+        return _WORTH[self].advice
+
+
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """What one outcome is worth to its reader: the properties of `OutcomeKind`."""
+
+    fine: bool
+    sent: bool
+    place: int
+    advice: str = ""
+
+
+_WORTH: Mapping[OutcomeKind, _Worth] = MappingProxyType(
+    {
+        OutcomeKind.FAILED: _Worth(fine=False, sent=True, place=1),
+        OutcomeKind.UNKNOWN: _Worth(
+            fine=False, sent=True, place=2, advice="look in the console whether it was acted on before you send it again"
+        ),
+        OutcomeKind.REFUSED: _Worth(fine=False, sent=False, place=3),
+        OutcomeKind.DEFERRED: _Worth(fine=False, sent=False, place=4),
+        OutcomeKind.NOT_ATTEMPTED: _Worth(fine=False, sent=False, place=5),
+        OutcomeKind.ACCEPTED: _Worth(fine=True, sent=True, place=6),
+        OutcomeKind.COMPLETED: _Worth(fine=True, sent=True, place=7),
+        OutcomeKind.SKIPPED: _Worth(fine=True, sent=False, place=8),
+        OutcomeKind.PLANNED: _Worth(fine=True, sent=False, place=9),
+    }
+)
 
 
 class Evidence(StrEnum):
@@ -206,8 +259,16 @@ class Plan:
     max_failures: int = 0
     pause_s: float = 0.0
     watch_timeout_s: float | None = 1800.0
-    refusal: Refusal | None = None
+    refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """All refusals as one, under the name of the first guard: the form in which the journal and the report hold them."""
+        if not self.refusals:
+            return None
+        reasons = [one.reason if len(self.refusals) == 1 else f"{one.guard}: {one.reason}" for one in self.refusals]
+        return Refusal(self.refusals[0].guard, "; ".join(reasons), " ".join(dict.fromkeys(one.next for one in self.refusals)))
 
 
 @dataclass(frozen=True, slots=True)

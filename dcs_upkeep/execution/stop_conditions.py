@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dcs_upkeep.domain import time_windows
-from dcs_upkeep.domain.model import OutcomeKind, Verdict
+from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.execution.context import RunContext
-from dcs_upkeep.guards import guard, per_call
-from dcs_upkeep.planning.readings import halt_verdict
+from dcs_upkeep.guards import per_call
+from dcs_upkeep.guards.evaluate import first
+from dcs_upkeep.guards.per_call import CallFacts
+from dcs_upkeep.planning.readings import halt_record
 
 
 class StopConditions:
@@ -26,10 +28,8 @@ class StopConditions:
         if state.stop is None and (failures := state.failures()) > context.plan.max_failures:
             reason = f"{failures} failed or unknown, more than the {context.plan.max_failures} that max_failures allows"
             context.writer.stop("budget", OutcomeKind.NOT_ATTEMPTED, reason)
-        if state.stop is None:
-            self._stop_if_refused("halt", halt_verdict(context.ports.journal))
         if state.stop is None and not self.time_is_up:
-            self._ask_the_hour()
+            self._ask_guards()
         if state.stop is None and not self.time_is_up and context.ports.dcs.put_timeout_s() <= 0:
             self.out_of_time("too little time is left in this invocation to send and to report")
         return state.stop is None and not self.time_is_up
@@ -41,22 +41,16 @@ class StopConditions:
         if not self._context.writer.journalled:
             self._context.writer.stop("time", OutcomeKind.DEFERRED, reason)
 
-    def _stop_if_refused(self, why: str, verdict: Verdict) -> None:
-        if not verdict.allowed:
-            self._context.writer.stop(why, OutcomeKind.NOT_ATTEMPTED, verdict.reason, guard=verdict.guard)
-
-    def _ask_the_hour(self) -> None:
-        """The window and the blackouts, which may have shut since the plan was made."""
-        now, policy = self._context.ports.clock.now(), self._context.policy
-        self._stop_if_refused("blackout", guard.ask("blackout", per_call.blackout, policy.blackouts, now))
-        if self._context.state.stop is not None or policy.window is None:
-            return
-        verdict = guard.ask("window", per_call.window, policy.window, now)
+    def _ask_guards(self) -> None:
+        """The lever, the blackouts and the window, which may have changed since the plan was made."""
+        context, policy = self._context, self._context.policy
+        facts = CallFacts(context.ports.clock.now(), halt_record(context.ports.journal), policy.blackouts, policy.window)
+        verdict = first(per_call.GUARDS, facts)
         if verdict.allowed:
             return
-        opens_at = self._opens_at() if policy.defers else None
+        opens_at = self._opens_at() if verdict.guard == per_call.WINDOW.name and policy.defers else None
         if opens_at is None:
-            self._stop_if_refused("window", verdict)
+            context.writer.stop(verdict.guard, OutcomeKind.NOT_ATTEMPTED, verdict.reason, guard=verdict.guard)
         else:
             self.out_of_time(verdict.reason, opens_at)
 

@@ -1,4 +1,4 @@
-"""What an action would destroy, judged from what DCS says of the instance. Pure; nobody could tell counts as loses."""
+"""What an action would destroy, judged from what DCS says of the instance. Pure; unknown counts as loses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.actions import RULES, Action, DataLoss
 
 # `redis.single.xu1.tiny.128`, and `dcs.single_node` of older instances. A spec code of any other form proves nothing.
 _SINGLE = re.compile(r"(?:^|[._])single(?:[._]|$)")
@@ -20,15 +20,15 @@ def loses_data(
     """Whether the action clears the instance's data, and why in words: `single node: restart clears all data`.
 
     `cache_mode` and `replica_count` are from ShowInstance, `appendonly` from its configuration; None was not read or not
-    answered. A `spec_code` of a single node settles it without any read. Returns None where nobody could tell, which
-    counts as loses. No words where nothing is lost.
+    answered. A `spec_code` of a single node settles it without any read. Returns None if it cannot be told, which counts
+    as loses. No words if nothing is lost.
     Source: DCS user guide dcs-ug-0713008 (restart clears single nodes and appendonly=no); single-replica clusters: OTC FAQ
     "will cached data be retained". soft_restart and stop are documented nowhere, and taken to be like restart.
     """
-    if action is Action.FLUSH:
-        return True, "flush clears all data"
-    if action is Action.START:
-        return False, ""  # whatever a stop destroyed is gone by now
+    if RULES[action].data_loss is DataLoss.ALWAYS:
+        return True, f"{action} clears all data"
+    if RULES[action].data_loss is DataLoss.NEVER:
+        return False, ""
     mode, aof = (cache_mode or "").strip().lower(), (appendonly or "").strip().lower()
     why = []
     if mode == "single" or is_single_by_spec(spec_code):
@@ -43,11 +43,11 @@ def loses_data(
     if mode not in _REPLICATED:
         unknown.append(f"cache_mode {_shown(cache_mode)}")
     if mode in _CLUSTERS and replica_count is None:
-        unknown.append("replica_count not known")
+        unknown.append("replica_count unknown")
     if aof != "yes":  # a third word such as only-replica is no promise
         unknown.append(f"appendonly {_shown(appendonly)}")
     if unknown:
-        return None, f"{', '.join(unknown)}: nobody can tell whether {action} clears the data"
+        return None, f"{', '.join(unknown)}: cannot tell whether {action} clears the data"
     return False, ""
 
 
@@ -65,4 +65,4 @@ def disposable(tags: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> boo
 
 
 def _shown(value: str | None) -> str:
-    return "not known" if not value else repr(value[:40])
+    return "unknown" if not value else repr(value[:40])

@@ -1,36 +1,40 @@
-"""Request and settings as the guards need them, and every guard about one instance. Pure."""
+"""Asks guards: the first that refuses, every one that refuses, and all of them about one instance. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import TypeVar
 
 from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind, Verdict
-from dcs_upkeep.guards import current, guard, permanent
+from dcs_upkeep.guards import current, permanent
+from dcs_upkeep.guards.current import CurrentFacts
+from dcs_upkeep.guards.guard import Guard, ask
+from dcs_upkeep.guards.permanent import InstanceFacts
 from dcs_upkeep.guards.policy import Firing, Policy
+
+S = TypeVar("S")
+
+
+def first(guards: Iterable[Guard[S]], subject: S) -> Verdict:
+    """The first refusal, in the order of the guards; an allowing verdict if there is none. No guard after a refusal is asked."""
+    return next(_refusals(guards, subject), Verdict(True, ""))
+
+
+def every(guards: Iterable[Guard[S]], subject: S) -> tuple[Verdict, ...]:
+    """All refusals, in the order of the guards."""
+    return tuple(_refusals(guards, subject))
+
+
+def _refusals(guards: Iterable[Guard[S]], subject: S) -> Iterator[Verdict]:
+    for guard in guards:
+        if guard.check is not None and not (verdict := ask(guard.name, guard.check, subject)).allowed:
+            yield verdict
 
 
 def permanent_verdict(instance: Instance | None, instance_id: str, policy: Policy) -> Verdict:
     """The first permanent guard that refuses: what passes these is what a digest covers."""
-    return _first(
-        [
-            lambda: guard.ask("found", permanent.found, instance_id, instance),
-            lambda: guard.ask("engine", permanent.engine, policy.action, _there(instance)),
-            lambda: guard.ask("protected", permanent.protected, _there(instance).tags, policy.protected_tags),
-        ]
-    )
-
-
-def timely_verdict(instance: Instance, policy: Policy, now: datetime) -> Verdict:
-    """The first time-dependent guard that refuses: these may only shrink what was approved."""
-    checks: list[Callable[[], Verdict]] = [
-        lambda: guard.ask("state", current.state, policy.action, instance.status),
-        lambda: guard.ask("hold", current.hold, instance.tags, now),
-    ]
-    if policy.respect_maintenance_window:
-        begin, end = instance.maintain_begin, instance.maintain_end
-        checks.append(lambda: guard.ask("maintenance_window", current.maintenance_window, begin, end, now))
-    return _first(checks)
+    return first(permanent.GUARDS, InstanceFacts(instance_id, instance, policy))
 
 
 def evaluate_instance(
@@ -48,28 +52,9 @@ def evaluate_instance(
     name = instance.name if instance else None
     if instance is not None and verdict.allowed:
         if current.is_skip(policy.action, instance.status):
-            reason = f"already {instance.status}, which is where {policy.action} leads"
+            reason = f"it is {instance.status} already, and {policy.action} would not change that"
             return Outcome(instance_id, name, OutcomeKind.SKIPPED, reason, guard="state", wave=wave, loses_data=False)
-        verdict = timely_verdict(instance, policy, now)
-        if verdict.allowed and firing is not None:
-            known = firing.get(instance_id, guard.UNREADABLE)
-            verdict = guard.ask("alarm_veto", current.alarm_veto, known, triggered_by)
+        verdict = first(current.GUARDS, CurrentFacts(instance, policy, now, firing, triggered_by))
     if verdict.allowed:
         return None
     return Outcome(instance_id, name, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard, wave=wave)
-
-
-def _there(instance: Instance | None) -> Instance:
-    if instance is None:
-        raise LookupError("the instance is gone")  # `found` stands first, so nobody gets here
-    return instance
-
-
-def _first(checks: Iterable[Callable[[], Verdict]]) -> Verdict:
-    """The first refusal; an allowing verdict if there is none. Lazy, so that no guard runs on what one before refused."""
-    verdict = Verdict(True, "")
-    for check in checks:
-        verdict = check()
-        if not verdict.allowed:
-            return verdict
-    return verdict

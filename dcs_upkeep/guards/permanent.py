@@ -4,37 +4,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from dcs_upkeep.domain.actions import RULES, Action
-from dcs_upkeep.domain.model import Instance, Verdict
+from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.domain.problems import plain, shorten
+from dcs_upkeep.guards.guard import Guard
+from dcs_upkeep.guards.policy import Policy
 
-# --- permanent guards: what passes them is what a digest covers --------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class InstanceFacts:
+    """One instance that a request means. No clock: a permanent guard must give the same answer at every hour."""
+
+    instance_id: str
+    instance: Instance | None  # None: DCS does not list it
+    policy: Policy
+
+    @property
+    def listed(self) -> Instance:
+        """The instance. Raises LookupError if there is none: `found` is asked first, so whoever gets here must refuse as well."""
+        if self.instance is None:
+            raise LookupError(self.instance_id)
+        return self.instance
 
 
-def found(instance_id: str, instance: Instance | None) -> Verdict:
+def found(instance_id: str, instance: Instance | None) -> str | None:
     """Whether DCS lists the instance in this region and project."""
-    if instance is not None:
-        return Verdict(True, "found")
-    return Verdict(False, "found", f"no instance {shorten(instance_id)} in this region and project")
+    return None if instance is not None else f"DCS lists no instance {shorten(instance_id)} in this region and project"
 
 
-def engine(action: Action, instance: Instance) -> Verdict:
+FOUND: Guard[InstanceFacts] = Guard(
+    name="found",
+    permanent=True,
+    setting="`UPKEEP_REGION`, `UPKEEP_PROJECT_ID`",
+    default="on",
+    refuses_when="DCS does not list the instance in this region and project",
+    how_to_lift="Correct the ID, or the region or project of the function",
+    check=lambda facts: found(facts.instance_id, facts.instance),
+)
+
+
+def engine(action: Action, instance: Instance) -> str | None:
     """Flush, stop and start need Redis 4.0 or later (RestartOrFlushInstances); restarts take every engine."""
     if not RULES[action].needs_redis_4:
-        return Verdict(True, "engine")
+        return None
+    needed = f"{action} requires Redis 4.0 or later"
     if instance.engine.strip().casefold() != "redis":
-        return Verdict(False, "engine", f"{action} needs Redis 4.0 or later, and the engine is {shorten(instance.engine)}")
+        return f"{needed}, and the engine is {shorten(instance.engine)}"
     version = re.fullmatch(r"(\d{1,4})(?:\.\d{1,6})*", instance.engine_version.strip(), re.ASCII)
     if not version:
-        shown = shorten(instance.engine_version)
-        return Verdict(False, "engine", f"{action} needs Redis 4.0 or later, and the version {shown} cannot be read")
-    if int(version[1]) < 4:
-        return Verdict(False, "engine", f"{action} needs Redis 4.0 or later, and this is {version[0]}")
-    return Verdict(True, "engine")
+        return f"{needed}, and the version {shorten(instance.engine_version)} cannot be read"
+    return f"{needed}, and this is {version[0]}" if int(version[1]) < 4 else None
 
 
-def protected(tags: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> Verdict:
+ENGINE: Guard[InstanceFacts] = Guard(
+    name="engine",
+    permanent=True,
+    setting="-",
+    default="on",
+    refuses_when="the action is `flush`, `stop` or `start`, and the engine is not Redis, older than 4.0, or its version cannot be read",
+    how_to_lift="Not possible: DCS does not support it; `restart` and `soft_restart` work with every engine, Memcached included",
+    check=lambda facts: engine(facts.policy.action, facts.listed),
+)
+
+
+def protected(tags: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> str | None:
     """Whether a tag of the operator's puts the instance out of reach. A value `*` stands for any.
 
     Letter case and outer spaces do not count: `Upkeep=Never` was meant to protect, and a mistaken refusal is soon undone.
@@ -42,5 +78,18 @@ def protected(tags: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> Verd
     for key, value in tags.items():
         for wanted_key, wanted in pairs:
             if plain(key) == plain(wanted_key) and (wanted == "*" or plain(value) == plain(wanted)):
-                return Verdict(False, "protected", f"the tag {shorten(f'{key}={value}')} protects it")
-    return Verdict(True, "protected")
+                return f"it is protected by its tag {shorten(f'{key}={value}')}"
+    return None
+
+
+PROTECTED: Guard[InstanceFacts] = Guard(
+    name="protected",
+    permanent=True,
+    setting="`UPKEEP_PROTECTED_TAGS`",
+    default="`upkeep=never`",
+    refuses_when="the instance has any of these tags; a value `*` means any value, letter case is ignored",
+    how_to_lift="Remove the tag from the instance, or the pair from the setting",
+    check=lambda facts: protected(facts.listed.tags, facts.policy.protected_tags),
+)
+
+GUARDS: Final = (FOUND, ENGINE, PROTECTED)  # in the order in which they are asked

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.model import ShownPlan, Verdict, WindowRule
+from dcs_upkeep.domain.model import WindowRule
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.domain.time_windows import Blackout
 
-Firing = Mapping[str, Mapping[str, str]]
+Firing = Mapping[str, Mapping[str, str]]  # instance ID -> alarm id -> the alarm's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +46,3 @@ def action_of(request: Request) -> Action:
     if request.action is None:
         raise ValueError("a request that names a plan has no action of its own")
     return request.action
-
-
-Classified = Mapping[str, tuple[bool | None, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFacts:
-    """What the shell found out for the plan, beside the fleet.
-
-    `classified`: instance ID -> (whether the action loses its data or None, why), for those that `to_classify` names.
-    `firing`: instance ID -> alarm id -> name; None where the veto is off. `approved`: the plan that `approve` names, if on record.
-    """
-
-    project_id: str
-    journalled: bool = False
-    on_host: bool = False
-    halt: Verdict = field(default_factory=lambda: Verdict(True, "halt"))
-    classified: Classified = field(default_factory=dict)
-    firing: Firing | None = None
-    triggered_by: str | None = None
-    approved: ShownPlan | None = None

@@ -2,169 +2,247 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Final, TypeVar
 
-from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.model import PlannedInstance, Refusal, Verdict
+from dcs_upkeep.domain.actions import RULES, Action
+from dcs_upkeep.domain.model import PlannedInstance, Refusal, ShownPlan
 from dcs_upkeep.domain.problems import list_some, shorten
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.domain.timestamps import iso
-from dcs_upkeep.guards import guard, per_call
-from dcs_upkeep.guards.policy import PlanFacts, Policy
+from dcs_upkeep.guards import evaluate, per_call
+from dcs_upkeep.guards.guard import PlanGuard
+from dcs_upkeep.guards.per_call import CallFacts
 
-# --- guards over the whole plan ----------------------------------------------------------------------------------
+NAMED = 10  # so many IDs stand in a reason
+S = TypeVar("S")
 
 
-def allowed_action(action: Action, allowed: Collection[str]) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """A plan before anybody has agreed to it, and what it was made from."""
+
+    request: Request
+    action: Action
+    settings: Settings
+    now: datetime
+    planned: Mapping[str, PlannedInstance]  # would be acted on
+    covered: Mapping[str, PlannedInstance]  # what the digest is about
+    digest: str
+    matched: int  # how many instances the request means
+    fleet: int  # how many it was selected from
+    journalled: bool
+    on_host: bool
+    approved: ShownPlan | None  # the plan that `approve` names, if it is on record
+
+
+def allowed_action(action: Action, allowed: Collection[str]) -> str | None:
     """Whether the operator allows this action here at all."""
-    if action in allowed:
-        return Verdict(True, "allowed_action")
-    return Verdict(False, "allowed_action", f"{action} is not allowed here; allowed: {list_some(sorted(allowed)) or 'nothing'}")
+    return None if action in allowed else f"{action} is not allowed here; allowed: {list_some(sorted(allowed)) or 'nothing'}"
 
 
-def blast_radius_count(planned: int, most: int) -> Verdict:
+ALLOWED_ACTION: PlanGuard[PlanFacts] = PlanGuard(
+    name="allowed_action",
+    setting="`UPKEEP_ALLOWED_ACTIONS`",
+    default="`restart,soft_restart,start`",
+    refuses_when="the action is not in the list; the whole plan is refused",
+    how_to_lift="Add the action to the setting",
+    check=lambda facts: allowed_action(facts.action, facts.settings.allowed_actions),
+    next=lambda facts: f"If {facts.action} is meant to be possible here, add it to UPKEEP_ALLOWED_ACTIONS.",
+)
+
+
+def empty(matched: int, allow_empty: bool) -> str | None:
+    """Whether a selection that matches nothing is a mistake."""
+    return None if matched > 0 or allow_empty else "the selection matches no instance, and allow_empty is false"
+
+
+EMPTY: PlanGuard[PlanFacts] = PlanGuard(
+    name="empty",
+    setting="`allow_empty`",
+    default="true",
+    refuses_when="the selection matches no instance and `allow_empty` is false",
+    how_to_lift="Check the conditions of the selection",
+    check=lambda facts: empty(facts.matched, facts.request.allow_empty),
+    next="Check the conditions of the selection.",
+)
+
+
+def blast_radius_count(planned: int, most: int) -> str | None:
     """Whether the plan acts on more instances than the cap. Refused whole, never cut: which to leave out is no guess of ours."""
-    if planned <= most:
-        return Verdict(True, "blast_radius_count")
-    return Verdict(False, "blast_radius_count", f"the plan would act on {planned} instances, more than the {most} allowed")
+    return None if planned <= most else f"the plan would act on {planned} instances, more than the {most} allowed"
 
 
-def blast_radius_share(planned: int, fleet: int, share: float | None) -> Verdict:
+BLAST_RADIUS_COUNT: PlanGuard[PlanFacts] = PlanGuard(
+    name="blast_radius_count",
+    setting="`UPKEEP_MAX_INSTANCES`",
+    default="100",
+    refuses_when="the plan would act on more instances; refused whole, never cut",
+    how_to_lift="Narrow the selection, or raise the setting",
+    check=lambda facts: blast_radius_count(len(facts.planned), facts.settings.max_instances),
+    next="Narrow the selection, or raise UPKEEP_MAX_INSTANCES.",
+)
+
+
+def blast_radius_share(planned: int, fleet: int, share: float | None) -> str | None:
     """Whether the plan acts on more than this share (0 to 1, rounded down to instances) of the fleet it was selected from."""
     if share is None or planned == 0:
-        return Verdict(True, "blast_radius_share")
+        return None
     if not 0 <= share <= 1 or not 0 <= planned <= fleet:
-        return Verdict(False, "blast_radius_share", f"a share of {share:g} of {planned} out of {fleet} instances cannot be judged")
+        return f"a limit of {share:g} cannot be applied to {planned} out of {fleet} instances"
     # 29 % of 100 is 28.999999999999996 in floating point.
     most = int(Fraction(share).limit_denominator(1_000_000) * fleet)
     if planned <= most:
-        return Verdict(True, "blast_radius_share")
-    why = f"the plan would act on {planned} of {fleet} instances, more than the {most} that {share * 100:g}% of the fleet allow"
-    return Verdict(False, "blast_radius_share", why)
+        return None
+    return f"the plan would act on {planned} of {fleet} instances, more than the {most} that {share * 100:g}% of the fleet allow"
 
 
-def approval(given: str | None, digest: str, losing: Collection[str], action: Action) -> Verdict:
+BLAST_RADIUS_SHARE: PlanGuard[PlanFacts] = PlanGuard(
+    name="blast_radius_share",
+    setting="`UPKEEP_MAX_SHARE`",
+    default="none",
+    refuses_when="the plan would act on a larger share of the fleet that it was selected from (rounded down to instances); refused whole",
+    how_to_lift="Narrow the selection, or raise the setting",
+    # IDs that a person has listed are no share of anything: nobody read the rest of the fleet.
+    check=lambda facts: blast_radius_share(
+        len(facts.planned), facts.fleet, facts.settings.max_share if facts.request.select is not None else None
+    ),
+    next="Narrow the selection, or raise UPKEEP_MAX_SHARE.",
+)
+
+
+def journal(action: Action, cooldown_s: float, *, journalled: bool, on_host: bool) -> str | None:
+    """Whether the request needs a journal that is not there."""
+    if journalled:
+        return None
+    if on_host and RULES[action].needs_journal_on_host:
+        return f"{action} cannot be undone, and without a journal a second delivery of this event would {action} again"
+    return "cooldown_s needs a journal, which records when an instance was last reached" if cooldown_s > 0 else None
+
+
+JOURNAL: PlanGuard[PlanFacts] = PlanGuard(
+    name="journal",
+    setting="`UPKEEP_JOURNAL`",
+    default="none on a host",
+    refuses_when="there is no journal, and the action is `flush` on a host, or the request has a `cooldown_s`",
+    how_to_lift="Set up a journal",
+    check=lambda facts: journal(facts.action, facts.request.cooldown_s, journalled=facts.journalled, on_host=facts.on_host),
+    next="Set UPKEEP_JOURNAL.",
+    only_told_in_dry_run=True,
+)
+
+
+def approval(given: str | None, digest: str, losing: Collection[str], action: Action) -> str | None:
     """Whether a person has approved exactly this plan. `losing`: instances that lose data, or may, and are not disposable.
 
-    A digest that is given must fit even where nothing is lost: whoever gave it saw another plan.
+    A digest that is given must fit even if nothing is lost: whoever gave it saw another plan.
     """
     if given is not None and (not digest or given != digest):
-        return Verdict(False, "approval", f"the approval is for another plan: {shorten(given)} was approved, and this is {shorten(digest)}")
+        return f"the approval is for another plan: {shorten(given)} was approved, and this is {shorten(digest)}"
     if given is not None or not losing:
-        return Verdict(True, "approval")
+        return None
     count = f"{len(losing)} instances" if len(losing) > 1 else "1 instance"
-    return Verdict(False, "approval", f"{action} loses the data of {count} and is not approved: {list_some(losing)}")
+    return f"{action} would clear the data of {count} and is not approved: {list_some(losing)}"
 
 
-# A dry run is how the digest is got, by day, with nothing at stake: these are told there, and refuse nothing.
-NOT_IN_DRY_RUN = frozenset({"halt", "window", "blackout", "approval", "journal"})
-NAMED = 10
-
-
-def limit_refusals(
-    request: Request, policy: Policy, settings: Settings, facts: PlanFacts, *, planned: int, matched: int, fleet: int
-) -> list[Refusal]:
-    """What does not depend on the hour: allowed actions, the blast radius, what needs a journal."""
-    action = policy.action
-    selected = request.select is not None
-    found = [
-        _refusal(
-            guard.ask("allowed_action", allowed_action, action, settings.allowed_actions),
-            f"If {action} is meant to be possible here, add it to UPKEEP_ALLOWED_ACTIONS.",
-        ),
-        _refusal(
-            Verdict(matched > 0 or request.allow_empty, "empty", "the selection matches no instance, and allow_empty is false"),
-            "Check the conditions of the selection.",
-        ),
-        _refusal(
-            guard.ask("blast_radius_count", blast_radius_count, planned, settings.max_instances),
-            "Narrow the selection, or raise UPKEEP_MAX_INSTANCES.",
-        ),
-        # IDs that a person has listed are no share of anything: nobody read the rest of the fleet.
-        _refusal(
-            guard.ask("blast_radius_share", blast_radius_share, planned, fleet, settings.max_share if selected else None),
-            "Narrow the selection, or raise UPKEEP_MAX_SHARE.",
-        ),
-        _refusal(_journal_verdict(request, action, facts), "Set UPKEEP_JOURNAL."),
-    ]
-    return [one for one in found if one is not None]
-
-
-def _journal_verdict(request: Request, action: Action, facts: PlanFacts) -> Verdict:
-    if facts.journalled:
-        return Verdict(True, "journal")
-    if action is Action.FLUSH and facts.on_host:
-        return Verdict(
-            False, "journal", "a flush cannot be undone, and without a journal a second delivery of this event would flush again"
-        )
-    if request.cooldown_s > 0:
-        return Verdict(False, "journal", "cooldown_s needs a journal, which knows when an instance was reached last")
-    return Verdict(True, "journal")
-
-
-def time_refusals(policy: Policy, now: datetime, facts: PlanFacts) -> list[Refusal]:
-    """What depends on the hour: the halt lever, blackouts, the window where it refuses."""
-    found = [
-        _refusal(facts.halt, 'Release the halt when it is safe: {"command": "release", "halt": "<id>"}; then send the event again.'),
-        _refusal(guard.ask("blackout", per_call.blackout, policy.blackouts, now), "Send it when the blackout is over."),
-    ]
-    if policy.window is not None and not policy.defers:
-        found.append(_refusal(guard.ask("window", per_call.window, policy.window, now), "Send it inside the window."))
-    return [one for one in found if one is not None]
-
-
-def approval_refusals(
-    request: Request,
-    policy: Policy,
-    settings: Settings,
-    facts: PlanFacts,
-    *,
-    planned: Mapping[str, PlannedInstance],
-    covered: Mapping[str, PlannedInstance],
-    digest: str,
-    now: datetime,
-) -> list[Refusal]:
+def _approval(facts: PlanFacts) -> str | None:
     """Whether what would be lost was approved: exactly this set, and not too long ago."""
-    losing = [
-        f"{one.name} ({one.instance_id}, {one.loses_data_reason})"
-        for one in planned.values()
-        if one.loses_data is not False and not one.disposable
-    ]
-    verdict = guard.ask("approval", approval, request.approve, digest, sorted(losing), policy.action)
-    fix = "Look at what would be lost, and if that is meant, send this event with approve set to the new digest."
-    if not verdict.allowed and request.approve not in (None, digest):
-        drift = _drift(facts.approved.loses, covered) if facts.approved else "the approved plan is not on record here"
-        verdict = Verdict(False, verdict.guard, f"{verdict.reason}; {drift}")
-    elif verdict.allowed and request.approve is not None and facts.approved is not None:
-        lapses_at = facts.approved.at + timedelta(seconds=settings.approval_max_age_s)
-        if now > lapses_at:
-            verdict = Verdict(
-                False, "approval", f"the approval lapsed at {iso(lapses_at)}: the plan was shown last at {iso(facts.approved.at)}"
-            )
-            fix = "Make a dry run again, and approve what it shows."
-    found = _refusal(verdict, fix)
-    return [found] if found else []
+    given = facts.request.approve
+    losing = sorted(
+        f"{planned.name} ({planned.instance_id}, {planned.loses_data_reason})"
+        for planned in facts.planned.values()
+        if planned.loses_data is not False and not planned.disposable
+    )
+    reason = approval(given, facts.digest, losing, facts.action)
+    if reason is not None and given not in (None, facts.digest):
+        drift = _drift(facts.approved.loses, facts.covered) if facts.approved else "the approved plan is not in this journal"
+        return f"{reason}; {drift}"
+    if reason is None and given is not None and (expired := _expired(facts)):
+        return expired
+    return reason
+
+
+def _expired(facts: PlanFacts) -> str | None:
+    """That the approved plan was shown too long ago; None if it was not, or nobody knows when."""
+    if facts.approved is None:
+        return None
+    expires_at = facts.approved.at + timedelta(seconds=facts.settings.approval_max_age_s)
+    return (
+        f"the approval expired at {iso(expires_at)}: the plan was last shown at {iso(facts.approved.at)}"
+        if facts.now > expires_at
+        else None
+    )
 
 
 def _drift(approved: Mapping[str, bool], covered: Mapping[str, PlannedInstance]) -> str:
     """How the fleet differs from what was approved, in words."""
-    came = [one for one in covered if one not in approved]
-    went = [one for one in approved if one not in covered]
     changed = [one for one in covered if one in approved and (covered[one].loses_data is not False) != approved[one]]
-    said = [
-        *([f"came: {_names(came)}"] if came else []),
-        *([f"went: {_names(went)}"] if went else []),
-        *([f"lost their data then and do not now, or the other way round: {_names(changed)}"] if changed else []),
-    ]
-    return "; ".join(said) or "the same instances, but another action, region or project"
+    differences = {
+        "added": [one for one in covered if one not in approved],
+        "removed": [one for one in approved if one not in covered],
+        "would lose data only then, or only now": changed,
+    }
+    told = [f"{what}: {_names(ids)}" for what, ids in differences.items() if ids]
+    return "; ".join(told) or "the same instances, but another action, region or project"
 
 
-def _names(ids: list[str]) -> str:
+def _names(ids: Sequence[str]) -> str:
     return ", ".join(sorted(ids)[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
 
 
-def _refusal(verdict: Verdict, fix: str) -> Refusal | None:
-    return None if verdict.allowed else Refusal(verdict.guard, verdict.reason, fix)
+def _approve(facts: PlanFacts) -> str:
+    if facts.request.approve == facts.digest and _expired(facts):
+        return "Make a dry run again, and approve what it shows."
+    return "Look at what would be lost, and if that is intended, send this event with approve set to the new digest."
+
+
+APPROVAL: PlanGuard[PlanFacts] = PlanGuard(
+    name="approval",
+    setting="`approve`, `UPKEEP_DISPOSABLE_TAGS`",
+    default="required",
+    refuses_when="an instance that is not disposable would lose its data, or might, and `approve` is missing; "
+    "or `approve` is the digest of another plan, or has expired",
+    how_to_lift="Make a dry run, look at what would be lost, and send the event that it prints",
+    check=_approval,
+    next=_approve,
+    only_told_in_dry_run=True,
+)
+
+LIMITS: Final = (ALLOWED_ACTION, EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE, JOURNAL)  # in the order in which they are asked
+GUARDS: Final = (*LIMITS, APPROVAL)
+ONLY_TOLD_IN_DRY_RUN: Final = frozenset(guard.name for guard in (*per_call.GUARDS, *GUARDS) if guard.only_told_in_dry_run)
+
+
+def limit_refusals(facts: PlanFacts) -> list[Refusal]:
+    """What does not depend on the hour: allowed actions, the blast radius, what needs a journal."""
+    return _refusals(LIMITS, facts)
+
+
+def time_refusals(facts: CallFacts) -> list[Refusal]:
+    """What depends on the hour: a halt, blackouts, the window."""
+    return _refusals(per_call.GUARDS, facts)
+
+
+def approval_refusals(facts: PlanFacts) -> list[Refusal]:
+    """Whether what would be lost was approved."""
+    return _refusals((APPROVAL,), facts)
+
+
+def _refusals(guards: Iterable[PlanGuard[S]], facts: S) -> list[Refusal]:
+    by_name = {guard.name: guard for guard in guards}
+    return [
+        Refusal(verdict.guard, verdict.reason, _next(by_name[verdict.guard], facts)) for verdict in evaluate.every(by_name.values(), facts)
+    ]
+
+
+def _next(guard: PlanGuard[S], facts: S) -> str:
+    if isinstance(guard.next, str):
+        return guard.next
+    try:
+        return guard.next(facts)
+    except Exception:  # facts on which the guard failed may fail here too, and the refusal must not get lost over that
+        return f"{guard.how_to_lift}."

@@ -210,7 +210,7 @@ def plan_from_json(raw: Mapping[str, Any]) -> Plan:
         waves=tuple(tuple(wave) for wave in raw["waves"]),
         instances={instance["instance_id"]: PlannedInstance(**instance) for instance in raw["instances"]},
         settled=tuple(outcome_from_json(outcome) for outcome in raw["settled"]),
-        refusal=Refusal(**raw["refusal"]) if raw["refusal"] else None,
+        refusals=(Refusal(**raw["refusal"]),) if raw["refusal"] else (),
         notes=tuple(raw["notes"]),
     )
 

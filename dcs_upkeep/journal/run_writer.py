@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dcs_upkeep.domain.errors import FencedError, JournalError
 from dcs_upkeep.domain.model import Answer, Outcome, OutcomeKind, Plan
@@ -115,6 +116,9 @@ class RunWriter:
         pieces = [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
         for number, piece in enumerate(pieces):
             self.append(Planned(kind="planned", at=self.now(), part=number, parts=len(pieces), text=piece))
+        if self.state.plan is not None:
+            # The journal's form joins the refusals into one; here each is known still, and with it what the reader should do.
+            self.state.plan = replace(self.state.plan, refusals=plan.refusals)
 
     def guarded(self, wave: int, outcomes: Sequence[Outcome], baseline: Mapping[str, Baseline]) -> None:
         """A wave begins: who left it, and what the others showed just now."""

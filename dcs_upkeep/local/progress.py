@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-GOOD = frozenset({"completed", "accepted", "skipped", "planned", "succeeded"})
+from dcs_upkeep.domain.model import OutcomeKind
 
 
 class Progress(Protocol):
@@ -98,7 +98,7 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
             return f"wave {fields['wave']}: {_wave_words(event, fields)}"
         case "wave.sent":
             return f"wave {fields['wave']}: sent {fields['instances']}, {fields['reason']}"
-        case "instance.verified" if fields.get("outcome") not in GOOD:
+        case "instance.verified" if not _is_fine(fields.get("outcome")):
             return f"  {fields.get('name') or fields['instance_id']}: {fields['outcome']}, {fields['reason']}"
         case "topic.published":
             return f"published: {fields.get('subject')}"
@@ -124,6 +124,11 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
             return None
 
 
+def _is_fine(outcome: object) -> bool:
+    """A word that is no outcome here, as in the report of a later version, is not."""
+    return any(kind.fine for kind in OutcomeKind if kind == outcome)
+
+
 def _wave_words(event: str, fields: Mapping[str, Any]) -> str:
     if event == "wave.started":
         return f"{fields['instances']} instances"
@@ -141,7 +146,7 @@ def closing_table(report: Mapping[str, Any], width: int) -> Table:
     for one in report["instances"]:
         guard = f"[{one['guard']}] " if one["guard"] else ""
         elapsed = f"{one['elapsed_s']:.0f} s" if one["elapsed_s"] is not None else ""
-        style = "green" if one["outcome"] in GOOD else "red"
+        style = "green" if _is_fine(one["outcome"]) else "red"
         wave = str(one["wave"] or "")
         cells = (
             one["name"] or "",

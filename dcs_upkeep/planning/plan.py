@@ -5,21 +5,40 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.model import Instance, Plan, PlannedInstance, Refusal
+from dcs_upkeep.domain.actions import RULES, Action, DataLoss
+from dcs_upkeep.domain.model import Instance, Plan, PlannedInstance, ShownPlan
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards import data_loss, whole_plan
 from dcs_upkeep.guards.evaluate import evaluate_instance, permanent_verdict
-from dcs_upkeep.guards.policy import Classified, PlanFacts, Policy
+from dcs_upkeep.guards.per_call import CallFacts, HaltRecord
+from dcs_upkeep.guards.policy import Firing, Policy
+from dcs_upkeep.guards.whole_plan import PlanFacts
 from dcs_upkeep.planning.waves import failure_budget, make_waves
+
+Classified = Mapping[str, tuple[bool | None, str]]  # instance ID -> whether the action loses its data (None: unknown), and why
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReadings:
+    """What was read for the plan, beside the fleet."""
+
+    project_id: str
+    journalled: bool = False
+    on_host: bool = False
+    halt: HaltRecord = None
+    classified: Classified = field(default_factory=dict)  # those that `to_classify` names
+    firing: Firing | None = None  # None: the alarm veto is off
+    triggered_by: str | None = None  # the alarm that asked for this run
+    approved: ShownPlan | None = None  # the plan that `approve` names, if it is on record
 
 
 def to_classify(ids: Sequence[str], fleet: Mapping[str, Instance], policy: Policy) -> tuple[Instance, ...]:
-    """The selected instances whose data-loss class has to be read: not for flush and start, not if a tag says disposable."""
-    if policy.action in (Action.FLUSH, Action.START):
+    """The selected instances whose data-loss class has to be read: none if the action alone decides, none that a tag calls disposable."""
+    if RULES[policy.action].data_loss is not DataLoss.DEPENDS:
         return ()
     return tuple(
         fleet[one]
@@ -35,45 +54,56 @@ def make_plan(
     settings: Settings,
     policy: Policy,
     now: datetime,
-    facts: PlanFacts,
+    found: PlanReadings,
 ) -> Plan:
     """Decide everything that can be decided before anything is sent.
 
     `ids`: the selected instances, in the order of the plan. `fleet`: instance ID -> instance as it is now; for a selection, all of it.
     """
-    covered = {one: fleet[one] for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed}
-    classes = {one: _class_of(policy, instance, facts.classified) for one, instance in covered.items()}
+    covered = {
+        one: _class_of(policy, fleet[one], found.classified) for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed
+    }
     outcomes = {
-        one: evaluate_instance(fleet.get(one), one, policy, now, firing=facts.firing, triggered_by=facts.triggered_by) for one in ids
+        one: evaluate_instance(fleet.get(one), one, policy, now, firing=found.firing, triggered_by=found.triggered_by) for one in ids
     }
     targets = [fleet[one] for one in ids if outcomes[one] is None]
-    planned = {one.instance_id: classes[one.instance_id] for one in targets}
-    digest = make_digest(policy.action, settings.region, facts.project_id, {one: held.loses_data for one, held in classes.items()})
-    watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
-    refusals = [
-        *whole_plan.limit_refusals(request, policy, settings, facts, planned=len(planned), matched=len(ids), fleet=len(fleet)),
-        *whole_plan.time_refusals(policy, now, facts),
-        *whole_plan.approval_refusals(request, policy, settings, facts, planned=planned, covered=classes, digest=digest, now=now),
-    ]
-    hindering = [one for one in refusals if not (request.dry_run and one.guard in whole_plan.NOT_IN_DRY_RUN)]
+    facts = PlanFacts(
+        request=request,
+        action=policy.action,
+        settings=settings,
+        now=now,
+        planned={instance.instance_id: covered[instance.instance_id] for instance in targets},
+        covered=covered,
+        digest=make_digest(policy.action, settings.region, found.project_id, {one: held.loses_data for one, held in covered.items()}),
+        matched=len(ids),
+        fleet=len(fleet),
+        journalled=found.journalled,
+        on_host=found.on_host,
+        approved=found.approved,
+    )
+    # A window that defers refuses nothing: the run waits for its opening.
+    call = CallFacts(now, found.halt, policy.blackouts, None if policy.defers else policy.window)
+    refusals = [*whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call), *whole_plan.approval_refusals(facts)]
+    only_told = [refusal for refusal in refusals if request.dry_run and refusal.guard in whole_plan.ONLY_TOLD_IN_DRY_RUN]
     waves = make_waves(targets, request)
-    told = [f"sent now it would be refused, {one.guard}: {one.reason}" for one in refusals if one not in hindering]
+    watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
+    notes = [f"if it were sent now, it would be refused by {refusal.guard}: {refusal.reason}" for refusal in only_told]
     if request.dry_run and waves:
-        told.append(_cost(waves, settings.batch_size, float(request.rollout.pause_s), watch_timeout_s))
+        notes.append(_cost(waves, settings.batch_size, float(request.rollout.pause_s), watch_timeout_s))
     return Plan(
         action=policy.action,
         name=request.name,
         dry_run=request.dry_run,
-        digest=digest,
+        digest=facts.digest,
         waves=waves,
-        instances=planned,
+        instances=facts.planned,
         settled=tuple(outcome for outcome in outcomes.values() if outcome is not None),
-        covered={one: held.loses_data is not False for one, held in classes.items()},
+        covered={one: held.loses_data is not False for one, held in covered.items()},
         max_failures=failure_budget(request.rollout.max_failures, len(targets)),
         pause_s=float(request.rollout.pause_s),
         watch_timeout_s=watch_timeout_s,
-        refusal=_together(hindering),
-        notes=tuple(told),
+        refusals=tuple(refusal for refusal in refusals if refusal not in only_told),
+        notes=tuple(notes),
     )
 
 
@@ -81,31 +111,23 @@ def _cost(waves: Sequence[Sequence[str]], batch_size: int, pause_s: float, timeo
     """How many calls the plan takes, and how long at most."""
     calls = sum(-(-len(wave) // batch_size) for wave in waves)
     if timeout_s is None:
-        return f"it takes {calls} status calls, and its effect is not watched"
+        return f"it needs {calls} status calls, and its effect is not watched"
     longest = len(waves) * timeout_s + (len(waves) - 1) * pause_s
-    polls = "one reading of the wave per poll"
     return (
-        f"it takes {calls} status calls in {len(waves)} waves, {polls}, and {longest:g} s at most if every wave needs its whole watch time"
+        f"it needs {calls} status calls in {len(waves)} waves, one read of the wave per poll, "
+        f"and at most {longest:g} s if every wave uses its whole watch time"
     )
-
-
-def _together(refusals: Sequence[Refusal]) -> Refusal | None:
-    """All reasons at once, under the name of the first guard."""
-    if not refusals:
-        return None
-    reasons = [one.reason if len(refusals) == 1 else f"{one.guard}: {one.reason}" for one in refusals]
-    return Refusal(refusals[0].guard, "; ".join(reasons), " ".join(dict.fromkeys(one.next for one in refusals)))
 
 
 def _class_of(policy: Policy, instance: Instance, classified: Classified) -> PlannedInstance:
     """The instance with its data-loss class. What nobody has read counts as loses."""
     is_disposable = data_loss.disposable(instance.tags, policy.disposable_tags)
-    if policy.action in (Action.FLUSH, Action.START):
+    if RULES[policy.action].data_loss is not DataLoss.DEPENDS:
         known = data_loss.loses_data(policy.action, cache_mode=None, replica_count=None, appendonly=None, spec_code=instance.spec_code)
     elif is_disposable:
-        known = (None, "disposable by its tag, so it was not asked whether its data would be lost")
+        known = (None, "disposable by its tag, so whether its data would be lost was not checked")
     else:
-        known = classified.get(instance.instance_id, (None, "whether its data would be lost was not read"))
+        known = classified.get(instance.instance_id, (None, "whether its data would be lost is unknown"))
     return PlannedInstance(instance.instance_id, instance.name, *known, disposable=is_disposable)
 
 

@@ -9,10 +9,10 @@ from dcs_upkeep.domain.model import Instance, Location, Plan, ShownPlan
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.settings import Settings
-from dcs_upkeep.guards.policy import PlanFacts, Policy
+from dcs_upkeep.guards.policy import Policy
 from dcs_upkeep.journal.approvals import load_shown_plan
-from dcs_upkeep.planning.plan import make_plan, to_classify
-from dcs_upkeep.planning.readings import classify, firing_alarms, halt_verdict
+from dcs_upkeep.planning.plan import PlanReadings, make_plan, to_classify
+from dcs_upkeep.planning.readings import classify, firing_alarms, halt_record
 from dcs_upkeep.planning.selection import selected
 
 
@@ -32,17 +32,17 @@ class Planner:
         fleet = self._fleet()
         ids = selected(request, fleet)
         waiting = to_classify(ids, fleet, policy)
-        facts = PlanFacts(
+        found = PlanReadings(
             project_id=self.location.project_id,
             journalled=ports.journal is not None,
             on_host=ports.host.kind != "local",
-            halt=halt_verdict(ports.journal),
+            halt=halt_record(ports.journal),
             classified=classify(ports.dcs, policy.action, waiting),
             firing=firing_alarms(ports, [instance_id for instance_id in ids if instance_id in fleet]),
             triggered_by=self.spec.alarm_id,
             approved=self._approved(),
         )
-        return make_plan(request, ids, fleet, self.settings, policy, ports.clock.now(), facts)
+        return make_plan(request, ids, fleet, self.settings, policy, ports.clock.now(), found)
 
     def _fleet(self) -> Mapping[str, Instance]:
         request = self.spec.request

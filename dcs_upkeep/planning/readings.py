@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.actions import RULES, Action, DataLoss
 from dcs_upkeep.domain.errors import CloudError, JournalError
-from dcs_upkeep.domain.model import Instance, Verdict
+from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.domain.ports import Dcs, Journal, Ports
 from dcs_upkeep.guards import guard, per_call
 from dcs_upkeep.guards.data_loss import is_single_by_spec, loses_data
@@ -22,13 +22,13 @@ def classify(dcs: Dcs, action: Action, instances: Sequence[Instance]) -> Mapping
     """Instance ID -> (whether the action loses its data, why). A read that fails leaves None, which counts as loses."""
 
     def one(instance: Instance) -> Class:
-        if action in (Action.FLUSH, Action.START) or is_single_by_spec(instance.spec_code):
+        if RULES[action].data_loss is not DataLoss.DEPENDS or is_single_by_spec(instance.spec_code):
             return loses_data(action, cache_mode=None, replica_count=None, appendonly=None, spec_code=instance.spec_code)
         try:
             # A snapshot that came from `show` has these already.
             shown = instance if instance.cache_mode is not None else dcs.show([instance.instance_id]).get(instance.instance_id)
             if shown is None:
-                return None, "it is gone"
+                return None, "it no longer exists"
             # A single node loses its data whatever its configuration says.
             needed = shown.cache_mode != "single"
             appendonly = dcs.configurations(instance.instance_id).get("appendonly") if needed else None
@@ -48,19 +48,18 @@ def classify(dcs: Dcs, action: Action, instances: Sequence[Instance]) -> Mapping
         return dict(zip([instance.instance_id for instance in instances], pool.map(one, instances), strict=True))
 
 
-def halt_verdict(journal: Journal | None) -> Verdict:
-    """Whether writing is allowed as far as the lever goes. Unreadable means halted; without a journal there is no lever."""
+def halt_record(journal: Journal | None) -> per_call.HaltRecord:
+    """What the journal says of a halt. Without a journal there is none."""
     if journal is None:
-        return Verdict(True, "halt")
+        return None
     try:
-        record: Mapping[str, object] | guard.Unreadable | None = current_halt(journal)
+        return current_halt(journal)
     except (JournalError, KeyError, TypeError):
-        record = guard.Unreadable.UNREADABLE
-    return guard.ask("halt", per_call.halt, record)
+        return guard.UNREADABLE
 
 
 def firing_alarms(ports: Ports, ids: list[str]) -> Firing | None:
-    """Instance ID -> its firing alarms; None where the veto is off. Whoever is missing could not be read, which refuses."""
+    """Instance ID -> its firing alarms; None if the veto is off. An instance that is missing could not be read, which refuses."""
     if ports.alarms is None or not ids:
         return None
     try:

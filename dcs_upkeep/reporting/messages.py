@@ -11,13 +11,12 @@ from itertools import groupby
 
 from dcs_upkeep.domain.model import REPORT_MARK, OutcomeKind
 from dcs_upkeep.domain.ports import Message
-from dcs_upkeep.reporting.report import FINE, InstanceReport, Report
+from dcs_upkeep.reporting.report import InstanceReport, Report
 
 MAX_SUBJECT = 99
 PART_MARK = 8  # as in (12/34)
 MAX_BYTES = 250_000
 NEXT_BYTES = 20_000  # an event for thousands of instances stands in the returned report and in the log
-_ORDER = ("failed", "unknown", "refused", "deferred", "not_attempted", "accepted", "completed", "skipped", "planned")
 
 
 def compose(report: Report, max_bytes: int = MAX_BYTES) -> tuple[Message, ...]:
@@ -65,7 +64,8 @@ def _about(report: Report, room: int = MAX_SUBJECT) -> str:
 
 def _counted(report: Report) -> str:
     counts: Mapping[str, int] = report["counts"]
-    return ", ".join(f"{counts[kind]} {kind.replace('_', ' ')}" for kind in _ORDER if counts.get(kind)) or "no instance"
+    kinds = sorted((kind for kind in OutcomeKind if counts.get(kind)), key=lambda kind: kind.place)
+    return ", ".join(f"{counts[kind]} {kind.words}" for kind in kinds) or "no instance"
 
 
 def _head(report: Report) -> list[str]:
@@ -101,15 +101,15 @@ def _head(report: Report) -> list[str]:
 
 def _sorted_out(instances: Sequence[InstanceReport]) -> tuple[list[InstanceReport], list[InstanceReport]]:
     """(fine, not fine), each in the order in which a reader wants them."""
-    ordered = sorted(instances, key=lambda one: (_ORDER.index(one["outcome"]), one["wave"] or 0))
-    fine = [one for one in ordered if OutcomeKind(one["outcome"]) in FINE]
-    return fine, [one for one in ordered if OutcomeKind(one["outcome"]) not in FINE]
+    ordered = sorted(instances, key=lambda one: (OutcomeKind(one["outcome"]).place, one["wave"] or 0))
+    fine = [one for one in ordered if OutcomeKind(one["outcome"]).fine]
+    return fine, [one for one in ordered if not OutcomeKind(one["outcome"]).fine]
 
 
 def _line(one: InstanceReport) -> str:
     wave = f", wave {one['wave']}" if one["wave"] else ""
     guard = f" [{one['guard']}]" if one["guard"] else ""
-    return f"{one['outcome'].replace('_', ' '):13} {one['name'] or '-'} ({one['instance_id']}{wave}){guard}: {one['reason']}"
+    return f"{OutcomeKind(one['outcome']).words:13} {one['name'] or '-'} ({one['instance_id']}{wave}){guard}: {one['reason']}"
 
 
 def _grouped(instances: Iterable[InstanceReport]) -> Iterable[str]:
@@ -119,7 +119,7 @@ def _grouped(instances: Iterable[InstanceReport]) -> Iterable[str]:
         return one["outcome"], one["reason"]
 
     for (outcome, reason), group in groupby(sorted(instances, key=key), key):
-        yield f"  {outcome.replace('_', ' ')}: {reason}"
+        yield f"  {OutcomeKind(outcome).words}: {reason}"
         yield from (f"    {one['instance_id']}" for one in group)
 
 

@@ -49,7 +49,7 @@ def next_step(
         case RunStatus.PLANNED:
             return f"To carry out exactly this, send: {_text(approving(request, plan, plan_name))}"
         case RunStatus.REJECTED if plan.refusal is not None:
-            asks = "approval" in plan.refusal.reason or plan.refusal.guard == "approval"
+            asks = any(refusal.guard == "approval" for refusal in plan.refusals)
             return plan.refusal.next + (f" The event: {_text(approving(request, plan, plan_name))}" if asks else "")
         case RunStatus.REJECTED:
             return "Nothing was executed; mend what the reasons name and send the event again."
@@ -64,13 +64,8 @@ def next_step(
 
 
 def _not_fine(counts: Mapping[str, int]) -> str:
-    words = {
-        OutcomeKind.FAILED: "failed",
-        OutcomeKind.UNKNOWN: "unknown (look in the console whether it was acted on before you send it again)",
-        OutcomeKind.REFUSED: "refused",
-        OutcomeKind.NOT_ATTEMPTED: "not attempted",
-    }
-    return ", ".join(f"{counts[kind]} {text}" for kind, text in words.items() if counts[kind])
+    kinds = sorted((kind for kind in OutcomeKind if counts[kind] and not kind.fine), key=lambda kind: kind.place)
+    return ", ".join(f"{counts[kind]} {kind.words}" + (f" ({kind.advice})" if kind.advice else "") for kind in kinds)
 
 
 def _text(event: Mapping[str, Any]) -> str:

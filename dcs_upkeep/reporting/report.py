@@ -16,8 +16,6 @@ from dcs_upkeep.domain.model import Location, Outcome, OutcomeKind, Plan, RunSta
 from dcs_upkeep.domain.timestamps import iso
 
 REPORT_VERSION = 1
-SENT = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED, OutcomeKind.FAILED, OutcomeKind.UNKNOWN})
-FINE = frozenset({OutcomeKind.COMPLETED, OutcomeKind.ACCEPTED, OutcomeKind.SKIPPED, OutcomeKind.PLANNED})
 
 
 class TriggerReport(TypedDict):
@@ -113,12 +111,13 @@ def status_of(outcomes: Iterable[Outcome], *, halted: bool = False, refused: boo
         return RunStatus.DEFERRED
     if OutcomeKind.PLANNED in kinds and not refused:
         return RunStatus.PLANNED
-    if not kinds & SENT and (refused or OutcomeKind.REFUSED in kinds):
+    sent = any(kind.sent for kind in kinds)
+    if not sent and (refused or OutcomeKind.REFUSED in kinds):
         # An instance that was fine already beside one that was refused: nothing was sent, so it is `rejected` all the same.
         return RunStatus.REJECTED
-    if kinds & SENT and not kinds & {OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED}:
+    if sent and not kinds & {OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED}:
         return RunStatus.FAILED
-    if not kinds <= FINE:
+    if not all(kind.fine for kind in kinds):
         return RunStatus.PARTIAL
     return RunStatus.SUCCEEDED
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Ports
-from dcs_upkeep.reporting.report import FINE
 
 
 def log_outcome(ports: Ports, outcome: Outcome) -> None:
     """One line per instance that has come to its outcome."""
     ports.log(
         "instance.verified",
-        level="info" if outcome.outcome in (OutcomeKind.COMPLETED, OutcomeKind.ACCEPTED, OutcomeKind.SKIPPED) else "warning",
+        level="info" if outcome.outcome.fine else "warning",
         wave=outcome.wave,
         instance_id=outcome.instance_id,
         name=outcome.name,
@@ -44,7 +43,7 @@ def canonical_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """A report for the log: all but the instances that are fine, of which the counts tell."""
     told = {key: value for key, value in body.items() if key not in ("instances", "plan")}
     if "instances" in body:
-        told["not_fine"] = [one for one in body["instances"] if OutcomeKind(one["outcome"]) not in FINE]
+        told["not_fine"] = [one for one in body["instances"] if not OutcomeKind(one["outcome"]).fine]
     if "plan" in body:
         plan = body["plan"]
         told |= {key: plan[key] for key in ("name", "action", "digest", "dry_run")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -364,3 +366,9 @@ def test_what_looks_like_a_time_is_read_or_refused_with_value_error(text):
         assert held_until(text).tzinfo is UTC
     except ValueError as err:
         assert "Write " in str(err)
+
+
+def test_importing_what_reads_times_loads_no_time_zones():
+    """The first request of a cold start pays for every import, and most plans name no zone."""
+    script = "import sys, dcs_upkeep.domain.time_windows; sys.exit('zoneinfo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -63,14 +63,24 @@ def test_a_flush_without_the_right_digest_is_refused(approve: str | None) -> Non
         if approve == "another set":
             approve = w.run({**event, "instances": w.ids[1:3], "dry_run": True})["plan"]["digest"]
             report = w.refused({**event, "approve": approve})
-            assert f"came: {w.ids[0]}" in report["instances"][0]["reason"]
-            assert f"went: {w.ids[2]}" in report["instances"][0]["reason"]
+            assert f"added: {w.ids[0]}" in report["instances"][0]["reason"]
+            assert f"removed: {w.ids[2]}" in report["instances"][0]["reason"]
         else:
             report = w.refused({**event, **({"approve": approve} if approve else {})})
         assert report["plan"]["digest"] in report["next"]
         assert w.puts == []
         assert w.run({**event, "approve": report["plan"]["digest"]})["counts"] == {"completed": 2}
         assert w.emu.truth.lost_data == set(w.ids[:2])
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_a_plan_refused_for_several_reasons_still_tells_the_event_that_approves_it(journal: bool) -> None:
+    """The journal holds all reasons as one, under the first guard's name; what to do about the others must not get lost over that."""
+    with world(2, journal=journal) as w:
+        report = w.refused({"action": "flush", "instances": w.ids, "window": {"start": "01:00", "end": "01:01", "timezone": "UTC"}})
+        assert report["instances"][0]["guard"] == "window"
+        assert "Send the event again inside the window." in report["next"]
+        assert f'"approve":"{report["plan"]["digest"]}"' in report["next"]
 
 
 def test_an_approved_restart_does_not_wipe_what_was_safe_when_it_was_approved() -> None:

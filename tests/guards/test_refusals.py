@@ -10,8 +10,9 @@ from pathlib import Path
 
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.settings import SETTING_FIELDS
+from dcs_upkeep.guards import current, per_call, permanent, whole_plan
 from dcs_upkeep.guards.catalog import GUARDS
-from dcs_upkeep.guards.whole_plan import NOT_IN_DRY_RUN
+from dcs_upkeep.guards.guard import Guard, PlanGuard
 from dcs_upkeep.planning.plan import make_digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,10 +41,34 @@ def test_every_guard_that_the_code_names_is_listed() -> None:
     assert len(NAMES) == len(GUARDS)
 
 
-def test_every_listed_guard_is_named_by_the_code() -> None:
+def test_every_entry_is_listed_once_and_asked_by_its_file() -> None:
+    """An entry that its file's tuple leaves out is a guard that nobody asks; one without a row is one that nobody can lift."""
+    rooms = (permanent, current, per_call, whole_plan)
+    entries = [value.name for room in rooms for value in vars(room).values() if isinstance(value, Guard)]
+    pronounced = [guard.name for guard in GUARDS if guard.check is None]
+    assert sorted([*entries, *pronounced]) == sorted(guard.name for guard in GUARDS)
+    assert len(NAMES) == len(GUARDS)
+
+
+def test_a_guard_without_a_check_is_pronounced_by_the_run() -> None:
     """A row about nothing is a lie."""
-    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dcs_upkeep").rglob("*.py") if path.name != "catalog.py")
-    assert [name for name in NAMES if f'"{name}"' not in text] == []
+    used = {name for path in (ROOT / "dcs_upkeep" / "execution").rglob("*.py") for name in re.findall(r'"(\w+)"', path.read_text("utf-8"))}
+    pronounced = {guard.name for guard in GUARDS if guard.check is None}
+    assert pronounced == {"backup", "request"}
+    assert pronounced <= used
+
+
+def test_each_check_has_a_function_of_its_guards_name() -> None:
+    """A reader who has the name from a report finds the rule by searching for it."""
+    rooms = (permanent, current, per_call, whole_plan)
+    for room in rooms:
+        for entry in [value for value in vars(room).values() if isinstance(value, Guard)]:
+            assert getattr(room, entry.name).__module__ == room.__name__
+
+
+def test_the_permanent_guards_are_those_that_shape_the_digest() -> None:
+    """A time-dependent guard among them would make the afternoon's approval fail at night."""
+    assert [guard.name for guard in GUARDS if guard.permanent] == [guard.name for guard in permanent.GUARDS]
 
 
 def test_every_setting_that_a_row_names_exists() -> None:
@@ -54,7 +79,13 @@ def test_every_setting_that_a_row_names_exists() -> None:
 def test_what_refuses_nothing_in_a_dry_run_is_on_the_page() -> None:
     sentence = re.search(r"In a dry run (.*?) refuse\s+nothing", PAGE, re.DOTALL)
     assert sentence is not None
-    assert set(re.findall(r"`(\w+)`", sentence[1])) == NOT_IN_DRY_RUN
+    assert set(re.findall(r"`(\w+)`", sentence[1])) == whole_plan.ONLY_TOLD_IN_DRY_RUN
+
+
+def test_what_refuses_a_plan_whole_is_on_the_page() -> None:
+    sentence = re.search(r"<!-- /guards -->\s+(.*?) refuse a plan\s+whole", PAGE, re.DOTALL)
+    assert sentence is not None
+    assert set(re.findall(r"`(\w+)`", sentence[1])) == {guard.name for guard in GUARDS if isinstance(guard, PlanGuard)}
 
 
 def test_the_digest_is_made_as_the_page_says() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +15,9 @@ from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.model import Instance, Plan, ShownPlan
 from dcs_upkeep.domain.request import parse_request
 from dcs_upkeep.domain.settings import Settings, read_settings
-from dcs_upkeep.guards.policy import PlanFacts, make_policy
-from dcs_upkeep.planning.plan import make_digest, make_plan
+from dcs_upkeep.guards.policy import make_policy
+from dcs_upkeep.journal.entries import plan_from_json, plan_to_json
+from dcs_upkeep.planning.plan import PlanReadings, make_digest, make_plan, to_classify
 from dcs_upkeep.planning.selection import selected
 from dcs_upkeep.planning.waves import failure_budget, make_waves
 
@@ -39,11 +42,16 @@ def fleet(*instances: Instance) -> dict[str, Instance]:
     return {one.instance_id: one for one in instances}
 
 
-def plan(request: dict[str, Any], known: dict[str, Instance], settings: dict[str, str] | None = None, **facts: Any) -> Plan:
+def plan(request: dict[str, Any], known: dict[str, Instance], settings: dict[str, str] | None = None, **readings: Any) -> Plan:
     read = read_settings({"UPKEEP_REGION": "r", "UPKEEP_ALLOWED_ACTIONS": "restart,soft_restart,flush,stop,start", **(settings or {})}.get)
-    facts.setdefault("classified", dict.fromkeys(known, (False, "")))
+    readings.setdefault("classified", dict.fromkeys(known, (False, "")))
     asked = parse_request(request)
-    return make_plan(asked, selected(asked, known), known, read, make_policy(asked, read), NOW, PlanFacts("p", **facts))
+    return make_plan(asked, selected(asked, known), known, read, make_policy(asked, read), NOW, PlanReadings("p", **readings))
+
+
+def to_be_read(request: dict[str, Any], known: dict[str, Instance], settings: Settings) -> tuple[Instance, ...]:
+    asked = parse_request(request)
+    return to_classify(selected(asked, known), known, make_policy(asked, settings))
 
 
 @pytest.mark.parametrize(
@@ -161,11 +169,11 @@ def test_a_drifted_approval_says_what_came_went_and_changed() -> None:
     shown = ShownPlan({instance(1).instance_id: True, instance(7).instance_id: False}, NOW)
     made = plan({"action": "restart", "select": {"name": "*"}, "approve": "v1:" + "0" * 64}, known, approved=shown)
     assert made.refusal is not None
-    for word in (f"came: {instance(2).instance_id}", f"went: {instance(7).instance_id}", instance(1).instance_id, made.digest[:20]):
+    for word in (f"added: {instance(2).instance_id}", f"removed: {instance(7).instance_id}", instance(1).instance_id, made.digest[:20]):
         assert word in made.refusal.reason
     unknown = plan({"action": "restart", "select": {"name": "*"}, "approve": "v1:" + "0" * 64}, known)
     assert unknown.refusal is not None
-    assert "not on record here" in unknown.refusal.reason
+    assert "not in this journal" in unknown.refusal.reason
 
 
 def test_an_approval_on_record_lapses() -> None:
@@ -175,14 +183,14 @@ def test_an_approval_on_record_lapses() -> None:
     old = ShownPlan({instance(1).instance_id: True}, datetime(2026, 11, 22, tzinfo=UTC))
     made = plan({**request, "approve": digest}, known, approved=old)
     assert made.refusal is not None
-    assert "lapsed" in made.refusal.reason
+    assert "expired" in made.refusal.reason
 
 
 def test_a_dry_run_tells_what_the_hour_would_refuse_and_refuses_nothing() -> None:
     window = {"start": "10:00", "end": "11:00", "timezone": "UTC"}
     made = plan({"action": "flush", "select": {"name": "*"}, "window": window, "dry_run": True}, fleet(instance(1)))
     assert made.refusal is None
-    assert {note.split(",")[1].split(":")[0].strip() for note in made.notes[:2]} == {"window", "approval"}
+    assert [note.partition(":")[0].rpartition(" ")[2] for note in made.notes[:2]] == ["window", "approval"]
     assert "1 status calls in 1 waves" in made.notes[2]
 
 
@@ -191,9 +199,35 @@ def test_all_reasons_are_told_at_once() -> None:
     made = plan(
         {"action": "flush", "select": {"name": "*"}, "window": window}, fleet(instance(1), instance(2)), {"UPKEEP_MAX_INSTANCES": "1"}
     )
+    assert [refusal.guard for refusal in made.refusals] == ["blast_radius_count", "window", "approval"]
     assert made.refusal is not None
-    for guard in ("blast_radius_count", "window", "approval"):
-        assert f"{guard}:" in made.refusal.reason
+    assert made.refusal.guard == "blast_radius_count"
+    assert made.refusal.reason == "; ".join(f"{refusal.guard}: {refusal.reason}" for refusal in made.refusals)
+    assert made.refusal.next == " ".join(refusal.next for refusal in made.refusals)
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(made)))).refusal == made.refusal
+
+
+def test_a_window_that_defers_refuses_nothing() -> None:
+    """The run waits for its opening."""
+    window = {"start": "10:00", "end": "11:00", "timezone": "UTC", "on_miss": "defer"}
+    request = {"action": "restart", "select": {"name": "*"}, "window": window}
+    assert plan(request, fleet(instance(1))).refusals == ()
+    made = plan(request, fleet(instance(1)), halt={"id": "h-1"})
+    assert [refusal.guard for refusal in made.refusals] == ["halt"]
+    assert made.refusal == made.refusals[0]  # a reason that stands alone needs no name before it
+
+
+def test_an_action_that_decides_alone_needs_no_reading() -> None:
+    """A flush clears every instance and a start none, whatever DCS would say of them."""
+    known = fleet(instance(1), instance(2, tags={"tier": "scratch"}))
+    settings = read_settings({"UPKEEP_DISPOSABLE_TAGS": "tier=scratch"}.get)
+    for action, losses in (("flush", True), ("start", False)):
+        request = {"action": action, "select": {"name": "*"}}
+        assert to_be_read(request, known, settings) == ()
+        stopped = {one: replace(found, status="CLOSED") for one, found in known.items()} if action == "start" else known
+        assert {one.loses_data for one in plan(request, stopped).instances.values()} == {losses}
+    named = [one.instance_id for one in to_be_read({"action": "stop", "select": {"name": "*"}}, known, settings)]
+    assert named == [instance(1).instance_id]
 
 
 def test_a_share_of_the_fleet_is_a_cap_for_selections_alone() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from dcs_upkeep.domain.errors import JournalError
-from dcs_upkeep.domain.run import Disposition, Ended
+from dcs_upkeep.domain.run import Disposition, RunResult
 from dcs_upkeep.triggers.responses import ANSWERS, error_sentence, http_answer, queue_answer
 
 
-def ended(end: Disposition, status: str = "succeeded", *, may_have_sent: bool = False, record: str | None = None) -> Ended:
-    return Ended(end, {"run_id": "direct:x@0", "status": status}, record, may_have_sent)
+def ended(end: Disposition, status: str = "succeeded", *, may_have_sent: bool = False, record: str | None = None) -> RunResult:
+    return RunResult(end, {"run_id": "direct:x@0", "status": status}, may_have_sent, record=record)
 
 
 def test_every_disposition_has_its_row() -> None:
@@ -36,7 +36,7 @@ def test_every_disposition_has_its_row() -> None:
         (ended(Disposition.RUNNING, "running", may_have_sent=True), 409),
     ],
 )
-def test_the_code_is_an_error_only_if_nothing_was_sent(result: Ended, code: int) -> None:
+def test_the_code_is_an_error_only_if_nothing_was_sent(result: RunResult, code: int) -> None:
     """A caller sends again what it got an error for. A run that goes on elsewhere is a conflict all the same."""
     answer = http_answer(result)
     assert answer["statusCode"] == code
@@ -60,11 +60,11 @@ def test_the_sentence_says_what_is_wrong_once_and_what_to_do() -> None:
         "instances": [row("refused", "hold", "it is held"), row("refused", "hold", "it is held"), row("skipped", None, "already there")],
         "next": "Correct the event.",
     }
-    assert error_sentence(Ended(Disposition.REFUSED, report)) == (
+    assert error_sentence(RunResult(Disposition.REFUSED, report)) == (
         "Refused, nothing was sent (direct:x@0): not valid JSON; action: is missing; hold: it is held. Correct the event."
     )
 
 
 def test_the_sentence_of_a_fault_is_the_fault_s() -> None:
-    assert error_sentence(Ended(Disposition.FAULT, {"failed": "x"}, fault=JournalError("the journal is away"))) == "the journal is away"
-    assert "secret" not in error_sentence(Ended(Disposition.FAULT, {"failed": "x"}, fault=ValueError("secret")))
+    assert error_sentence(RunResult(Disposition.FAULT, {"failed": "x"}, fault=JournalError("the journal is away"))) == "the journal is away"
+    assert "secret" not in error_sentence(RunResult(Disposition.FAULT, {"failed": "x"}, fault=ValueError("secret")))

@@ -1,0 +1,183 @@
+"""What is said against a whole plan, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.model import PlannedInstance, ShownPlan, WindowRule
+from dcs_upkeep.domain.request import Request, parse_request
+from dcs_upkeep.domain.settings import Settings
+from dcs_upkeep.domain.time_windows import DAYS, parse_blackout
+from dcs_upkeep.guards import per_call, whole_plan
+from dcs_upkeep.guards.per_call import CallFacts
+from dcs_upkeep.guards.whole_plan import PlanFacts
+
+NOW = datetime(2026, 6, 10, 3, 0, tzinfo=UTC)
+DIGEST, OTHER_DIGEST = f"v1:{'a' * 64}", f"v1:{'b' * 64}"
+DAY_S = 86_400
+
+
+def request(**fields: Any) -> Request:
+    return parse_request({"action": "restart", "select": {"name": "*"}, **fields})
+
+
+LISTED = parse_request({"action": "restart", "instances": ["2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"]})
+
+
+def planned(*losing: bool | None) -> dict[str, PlannedInstance]:
+    return {f"i{number}": PlannedInstance(f"i{number}", f"cache-{number}", loses) for number, loses in enumerate(losing)}
+
+
+FACTS = PlanFacts(
+    request=request(),
+    action=Action.RESTART,
+    settings=Settings(),
+    now=NOW,
+    planned=planned(False, False),
+    covered=planned(False, False),
+    digest=DIGEST,
+    matched=2,
+    fleet=10,
+    journalled=True,
+    on_host=True,
+    approved=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "guards"),
+    [
+        pytest.param({}, [], id="nothing against it"),
+        pytest.param({"action": Action.STOP}, ["allowed_action"], id="an action that is not opted into"),
+        pytest.param({"matched": 0, "planned": {}}, [], id="nothing matched, which is fine"),
+        pytest.param({"matched": 0, "planned": {}, "request": request(allow_empty=False)}, ["empty"], id="nothing matched, which is not"),
+        pytest.param({"settings": Settings(max_instances=1)}, ["blast_radius_count"], id="too many"),
+        pytest.param({"settings": Settings(max_share=0.1)}, ["blast_radius_share"], id="too large a share"),
+        pytest.param(
+            {"settings": Settings(max_share=0.1), "request": LISTED},
+            [],
+            id="a share of what was listed by ID",
+        ),
+        pytest.param({"journalled": False}, [], id="no journal, and none needed"),
+        pytest.param({"journalled": False, "request": request(cooldown_s=5)}, ["journal"], id="a cooldown without a journal"),
+        pytest.param({"journalled": False, "action": Action.FLUSH}, ["allowed_action", "journal"], id="a flush without a journal"),
+        pytest.param({"journalled": False, "action": Action.FLUSH, "on_host": False}, ["allowed_action"], id="the same on a laptop"),
+        pytest.param(
+            {"settings": Settings(max_instances=1, allowed_actions=("start",)), "journalled": False, "request": request(cooldown_s=5)},
+            ["allowed_action", "blast_radius_count", "journal"],
+            id="all at once, in this order",
+        ),
+        pytest.param({"settings": Settings(allowed_actions=None)}, ["allowed_action"], id="a guard that fails"),
+    ],
+)
+def test_limits_do_not_depend_on_the_hour(changes: Mapping[str, Any], guards: list[str]) -> None:
+    refusals = whole_plan.limit_refusals(replace(FACTS, **changes))
+    assert [refusal.guard for refusal in refusals] == guards
+    assert all(refusal.reason and refusal.next for refusal in refusals)
+
+
+@pytest.mark.parametrize(
+    ("changes", "guards"),
+    [
+        pytest.param({}, [], id="any time"),
+        pytest.param({"window": WindowRule(DAYS, "10:00", "11:00", "UTC")}, ["window"], id="outside the window"),
+        pytest.param(
+            {
+                "halt": {"id": "h-1"},
+                "blackouts": parse_blackout("2026-06-10"),
+                "window": WindowRule(DAYS, "10:00", "11:00", "UTC"),
+            },
+            ["halt", "blackout", "window"],
+            id="all at once, in this order",
+        ),
+    ],
+)
+def test_the_hour_can_refuse_a_plan(changes: Mapping[str, Any], guards: list[str]) -> None:
+    refusals = whole_plan.time_refusals(replace(CallFacts(NOW, None, (), None), **changes))
+    assert [refusal.guard for refusal in refusals] == guards
+    assert all(refusal.reason and refusal.next for refusal in refusals)
+
+
+LOOK, AGAIN = "Look at what would be lost", "Make a dry run again"
+SHOWN = ShownPlan({"i0": True, "i1": False}, NOW - timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "what_to_do"),
+    [
+        pytest.param({}, None, None, id="nothing is lost"),
+        pytest.param({"planned": planned(True, False)}, ["1 instance", "cache-0 (i0"], LOOK, id="not approved"),
+        pytest.param({"planned": planned(True, None)}, ["2 instances", "cache-0", "cache-1"], LOOK, id="unknown counts as lost"),
+        pytest.param({"planned": planned(True), "request": request(approve=DIGEST)}, None, None, id="approved, nobody knows when"),
+        pytest.param({"planned": planned(True), "request": request(approve=DIGEST), "approved": SHOWN}, None, None, id="approved today"),
+        pytest.param(
+            {
+                "planned": planned(True),
+                "request": request(approve=DIGEST),
+                "approved": replace(SHOWN, at=NOW - timedelta(seconds=DAY_S)),
+            },
+            None,
+            None,
+            id="approved a day ago",
+        ),
+        pytest.param(
+            {
+                "planned": planned(True),
+                "request": request(approve=DIGEST),
+                "approved": replace(SHOWN, at=NOW - timedelta(seconds=DAY_S + 1)),
+            },
+            ["expired at 2026-06-10T02:59:59.000Z", "last shown at 2026-06-09T02:59:59.000Z"],
+            AGAIN,
+            id="approved too long ago",
+        ),
+        pytest.param({"request": request(approve=OTHER_DIGEST)}, ["another plan", "not in this journal"], LOOK, id="another plan"),
+        pytest.param(
+            {"request": request(approve=OTHER_DIGEST), "covered": planned(False, False, True), "approved": SHOWN},
+            ["another plan", "added: i2", "only then, or only now: i0"],
+            LOOK,
+            id="another plan, on record",
+        ),
+        pytest.param(
+            {"request": request(approve=OTHER_DIGEST), "covered": planned(True), "approved": SHOWN}, ["removed: i1"], LOOK, id="one is gone"
+        ),
+        pytest.param(
+            {"request": request(approve=OTHER_DIGEST), "covered": planned(True, False), "approved": SHOWN},
+            ["the same instances, but another action, region or project"],
+            LOOK,
+            id="the same set",
+        ),
+    ],
+)
+def test_only_this_plan_and_only_for_so_long_is_approved(
+    changes: Mapping[str, Any], words: list[str] | None, what_to_do: str | None
+) -> None:
+    refusals = whole_plan.approval_refusals(replace(FACTS, **changes))
+    assert (words is None) is (refusals == [])
+    for refusal in refusals:
+        assert [word for word in words or [] if word not in refusal.reason] == []
+        assert refusal.next.startswith(what_to_do or "?")
+
+
+def test_disposable_data_needs_no_approval() -> None:
+    gone = {one: replace(instance, disposable=True) for one, instance in planned(True, None).items()}
+    assert whole_plan.approval_refusals(replace(FACTS, planned=gone)) == []
+
+
+def test_a_refusal_is_not_lost_if_what_to_do_about_it_cannot_be_told() -> None:
+    """Facts that break a guard may break its advice as well."""
+    naive = ShownPlan({}, NOW.replace(tzinfo=None))
+    (refusal,) = whole_plan.approval_refusals(replace(FACTS, request=request(approve=DIGEST), approved=naive))
+    assert refusal.guard == "approval"
+    assert "failed with TypeError" in refusal.reason
+    assert refusal.next == f"{whole_plan.APPROVAL.how_to_lift}."
+
+
+def test_every_guard_of_a_plan_says_what_to_do() -> None:
+    for guard in (*per_call.GUARDS, *whole_plan.GUARDS):
+        assert guard.next

@@ -1,0 +1,19 @@
+"""What a person sees while a run is under way."""
+
+from __future__ import annotations
+
+import pytest
+
+from dcs_upkeep.domain.model import OutcomeKind
+from dcs_upkeep.local.progress import sentence
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_an_instance_is_told_of_unless_its_outcome_is_fine(kind: OutcomeKind) -> None:
+    told = sentence("instance.verified", {"name": "cache-a", "instance_id": "a", "outcome": kind.value, "reason": "because"})
+    assert told == (None if kind.fine else f"  cache-a: {kind.value}, because")
+
+
+def test_an_outcome_that_is_not_known_here_is_told() -> None:
+    """The report of a later version may have one."""
+    assert sentence("instance.verified", {"instance_id": "a", "outcome": "vanished", "reason": "because"}) == "  a: vanished, because"
