@@ -165,15 +165,28 @@ class Host(Protocol):
         ...
 
     def remaining_s(self) -> float:
-        """Seconds until the platform kills this invocation; infinity where nothing does."""
+        """Seconds until the platform kills this invocation; infinity if nothing does."""
         ...
 
     def setting(self, name: str) -> str | None:
-        """One setting's text, or None where it is not set."""
+        """One setting's text, or None if it is not set."""
         ...
 
     def credentials(self) -> Credentials:
-        """The key pair for this invocation, fetched now. Raises `SettingsError` where none is complete."""
+        """The key pair for this invocation, fetched now. Raises `SettingsError` if none is complete."""
+        ...
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether a file that is written now is still there for a later invocation."""
+        ...
+
+    def call_self(self, event: Mapping[str, object]) -> None:
+        """Hand an event to another invocation of this function; returns once that is sure. Raises `CloudError`."""
+        ...
+
+    def next_event(self) -> Mapping[str, object] | None:
+        """The next event that `call_self` kept for this process; None if there is none, or if the platform takes them itself."""
         ...
 
 
@@ -181,8 +194,7 @@ class Host(Protocol):
 class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
-    `deadline`: the host's own end, nothing kept back yet. `call_self` hands an event to the next invocation and returns once
-    that is sure; it raises `CloudError`. None where the host cannot.
+    `deadline`: the host's own end, nothing kept back yet.
     """
 
     dcs: Dcs
@@ -195,4 +207,3 @@ class Ports:
     journal: Journal | None = None
     backups: Backups | None = None
     alarms: Alarms | None = None
-    call_self: Callable[[Mapping[str, object]], None] | None = None

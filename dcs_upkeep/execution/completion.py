@@ -83,9 +83,7 @@ class RunCompletion:
             self._ports.log("run.deferred", hops=report["hops"], not_before=iso_at(not_before))
             return Result(report, self._recorder.state.may_have_sent())
         try:
-            if self._ports.call_self is None:
-                raise CloudError("call_self", "this host cannot call the function again", "Send the event in `next`.")
-            self._ports.call_self({"resume": self._task.run_id})
+            self._ports.host.call_self({"resume": self._task.run_id})
         except CloudError as err:
             self._ports.log("run.deferred", level="error", reason=str(err))
             report["next"] = f'ACTION NEEDED: send {{"resume": "{self._task.run_id}"}} to go on with this run, or let the sweep do it.'

@@ -247,7 +247,7 @@ def test_a_pair_of_its_own_signs_the_calls(moto: str, tmp_path: Path, clock: Fak
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    journal = open_journal(url, clock=clock, pair=("user", "hunter2-password"))
+    journal = open_journal(url, clock=clock, key_pair=("user", "hunter2-password"))
     journal.append("run/a", 0, {"n": 1})
     assert journal.read("run/a") == [(0, {"n": 1})]
     assert "hunter2" not in journal.name

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import boto3
 import pytest
 
 from dcs_upkeep.adapters.topics import build_topics
+from dcs_upkeep.domain.deadline import ENDLESS
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.domain.ports import Message
@@ -20,8 +20,8 @@ MESSAGE = Message("DCS Upkeep succeeded", "DCS Upkeep report: succeeded\n\nall i
 
 
 def topic(name: str, emu: Emulator | None = None) -> Any:
-    pair = Credentials(emu.ak, emu.sk, emu.security_token) if emu else Credentials("a", "b")
-    (made,) = build_topics([name], credentials=lambda: pair, smn_endpoint=emu.url if emu else "", left=lambda: math.inf)
+    key_pair = Credentials(emu.ak, emu.sk, emu.security_token) if emu else Credentials("a", "b")
+    (made,) = build_topics([name], credentials=lambda: key_pair, smn_endpoint=emu.url if emu else "", deadline=ENDLESS)
     return made
 
 
