@@ -7,23 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from dcs_upkeep.adapters.journals.rows import Access, unusable
+from dcs_upkeep.adapters.journals.rows import Access
 from dcs_upkeep.domain.deadline import ENDLESS, Deadline
+from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.ports import Clock, Journal
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One kind of store. `module`: its file here, imported when it is chosen, which has `open_at(address, access)`."""
+    """One kind of store. `module`: its file here, imported when it is chosen. `form`: how its address is written.
+
+    The module has `open_at(address, access)`, which raises ValueError, saying why, if the address cannot be used.
+    """
 
     module: str
     outlives_instance: bool
+    form: str
 
 
 STORES: Mapping[str, Store] = {
-    "dynamodb": Store("dynamodb", outlives_instance=True),
-    "memory": Store("memory", outlives_instance=False),
-    "sqlite": Store("sqlite", outlives_instance=False),
+    "dynamodb": Store("dynamodb", True, "dynamodb://table?region=<region>"),
+    "memory": Store("memory", False, "memory:"),
+    "sqlite": Store("sqlite", False, "sqlite:///path"),
 }
 
 
@@ -35,7 +40,10 @@ def open_journal(url: str, *, clock: Clock, deadline: Deadline = ENDLESS, key_pa
     Raises: SettingsError if the address cannot be used.
     """
     module = importlib.import_module(f"{__name__}.{_store(url).module}")
-    journal: Journal = module.open_at(urlsplit(url), Access(clock, deadline, key_pair))
+    try:
+        journal: Journal = module.open_at(urlsplit(url), Access(clock, deadline, key_pair))
+    except ValueError as err:
+        raise _unusable(str(err)) from None
     return journal
 
 
@@ -48,4 +56,9 @@ def _store(url: str) -> Store:
     try:
         return STORES[urlsplit(url).scheme]
     except KeyError:
-        raise unusable("this names no store") from None
+        raise _unusable("this names no store") from None
+
+
+def _unusable(what: str) -> SettingsError:
+    forms = [store.form for store in STORES.values()]
+    return SettingsError([Problem("UPKEEP_JOURNAL", what, f"Write {', '.join(forms[:-1])} or {forms[-1]}.")])

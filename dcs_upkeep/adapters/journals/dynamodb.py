@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dcs_upkeep.adapters import endpoints, timeouts
-from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text, unusable
+from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
 
 # What the code asks of the store here, for the shipped policies.
@@ -25,17 +26,19 @@ DEFAULT_REGION = "cn-north-4"  # for the signature alone, if the address has an 
 
 
 def open_at(address: SplitResult, access: Access) -> DynamoJournal:
-    """The journal of `dynamodb://<table>?region=<region>&endpoint=<endpoint>`, one of the two at least. Raises: SettingsError."""
+    """The journal of `dynamodb://<table>?region=<region>&endpoint=<endpoint>`, one of the two at least. Raises: ValueError."""
     options = dict(parse_qsl(address.query, keep_blank_values=True))
     endpoint, region = options.get("endpoint"), options.get("region")
-    if not address.hostname:
-        raise unusable("no table is named")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", address.netloc):  # so no user and no password either
+        raise ValueError("no table is named, or not as DynamoDB names tables")
+    if address.path or address.fragment or re.search(r"[\s@]", address.query):
+        raise ValueError("what stands after the table is not ?region=<region>&endpoint=<endpoint>")
     if unknown := sorted(set(options) - {"region", "endpoint"}):
-        raise unusable(f"no part of the address is called {unknown[0][:40]!r}")
+        raise ValueError(f"no part of the address is called {unknown[0][:40]!r}")
     if not region and not endpoint:
-        raise unusable("neither a region nor an endpoint is named")
+        raise ValueError("neither a region nor an endpoint is named")
     if endpoint and not endpoints.is_safe(endpoint):
-        raise unusable("only this machine may be called without TLS")
+        raise ValueError("only this machine may be called without TLS")
     return DynamoJournal(address.netloc, region or DEFAULT_REGION, endpoint, access)
 
 

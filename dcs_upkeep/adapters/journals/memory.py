@@ -6,15 +6,15 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import SplitResult
 
-from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text, unusable
+from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.errors import SeqTakenError
 from dcs_upkeep.domain.ports import Clock
 
 
 def open_at(address: SplitResult, access: Access) -> MemoryJournal:
-    """The journal of `memory:`, an empty one at each call. Raises: SettingsError."""
+    """The journal of `memory:`, an empty one at each call. Raises: ValueError."""
     if address.geturl() != "memory:":
-        raise unusable("a journal in memory has no name")
+        raise ValueError("a journal in memory has no name")
     return MemoryJournal(access.clock)
 
 

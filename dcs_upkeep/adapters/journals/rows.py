@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dcs_upkeep.domain.deadline import Deadline
-from dcs_upkeep.domain.errors import JournalError, Problem, RecordError, SettingsError
+from dcs_upkeep.domain.errors import JournalError, RecordError
 from dcs_upkeep.domain.ports import Clock
 
 MAX_BYTES = 300_000  # an item of DynamoDB holds 400 KB, names and all
@@ -22,11 +22,6 @@ class Access:
     clock: Clock
     deadline: Deadline
     key_pair: tuple[str, str] | None = field(default=None, repr=False)
-
-
-def unusable(what: str) -> SettingsError:
-    """The address of the journal cannot be used."""
-    return SettingsError([Problem("UPKEEP_JOURNAL", what, "Write sqlite:///path, dynamodb://table?region=<region> or memory:.")])
 
 
 def to_text(stream: str, entry: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult
 
-from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text, unusable
+from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
 from dcs_upkeep.domain.ports import Clock
 
@@ -23,9 +23,9 @@ CREATE TABLE IF NOT EXISTS journal (
 
 
 def open_at(address: SplitResult, access: Access) -> SqliteJournal:
-    """The journal of `sqlite:///<path>`. Raises: SettingsError."""
+    """The journal of `sqlite:///<path>`. Raises: ValueError."""
     if address.netloc or len(address.path) < 2:
-        raise unusable("sqlite needs the path of a file after three slashes")
+        raise ValueError("sqlite needs the path of a file after three slashes")
     return SqliteJournal(address.path[1:], access.clock)
 
 
