@@ -69,7 +69,7 @@ class Dcs(Protocol):
         ...
 
     def put_timeout_s(self) -> float:
-        """The longest time that a PUT sent now may take, in seconds; 0 where too little time is left to send one."""
+        """The longest time that a PUT sent now may take, in seconds; 0 if too little time is left to send one."""
         ...
 
     def calls(self) -> Mapping[str, int]:
@@ -93,7 +93,7 @@ class Alarms(Protocol):
     """Cloud Eye."""
 
     def firing(self, instance_ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        """Instance ID -> alarm id -> name, of the alarms that are firing now. Raises `CloudError` where that cannot be told."""
+        """Instance ID -> alarm id -> name, of the alarms that are firing now. Raises `CloudError` if that cannot be told."""
         ...
 
 

@@ -58,6 +58,32 @@ def test_smn_that_cannot_be_reached_says_so() -> None:
         topic(URN, emu).publish(MESSAGE)
 
 
+@pytest.mark.parametrize("kind", ["garbage", "truncated", "502_html"])
+def test_an_odd_answer_of_smn_is_an_error_like_any_other(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """What the SDK makes of it must neither escape as a fault of ours nor be printed by its own logger."""
+    with Emulator([], faults=[Fault("publish", kind, times=None)]) as emu, pytest.raises(CloudError, match="publish_message: ") as caught:
+        topic(URN, emu).publish(MESSAGE)
+    assert "Check" in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_more_time_is_taken_than_is_left() -> None:
+    """What the last topic takes is not there for the report."""
+    from dcs_upkeep.domain.deadline import Deadline
+
+    left = [0.3]
+    with Emulator([], faults=[Fault("publish", "hang_executed", times=None)]) as emu:
+        (made,) = build_topics(
+            [URN],
+            credentials=lambda: Credentials(emu.ak, emu.sk),
+            smn_endpoint=emu.url,
+            deadline=Deadline(lambda: left[0]),
+        )
+        with pytest.raises(CloudError, match="no answer came"):
+            made.publish(MESSAGE)
+        assert emu.truth.count("publish") == 1
+
+
 def test_sns_gets_subject_and_text(aws: str) -> None:
     client, queue = boto3.client("sns", region_name="eu-central-1"), boto3.client("sqs", region_name="eu-central-1")
     arn = client.create_topic(Name="reports")["TopicArn"]

@@ -101,7 +101,8 @@ class HuaweiDcs:
         wanted = list(dict.fromkeys(instance_id.lower() for instance_id in instance_ids))
         if len(wanted) <= FEW:
             return self.show(wanted)
-        found = self._list(lambda found: found.keys() >= set(wanted))
+        ids = frozenset(wanted)
+        found = self._list(lambda found: found.keys() >= ids)
         return {instance_id: found[instance_id] for instance_id in wanted if instance_id in found}
 
     def show(self, instance_ids: Sequence[str]) -> Mapping[str, Instance]:

@@ -80,9 +80,9 @@ def instance_of(row: Mapping[str, Any]) -> Instance | None:
     )
 
 
-def merged(one: Instance, other: Instance) -> Instance:
+def merged(first: Instance, second: Instance) -> Instance:
     """The later of two rows for one ID; a list that shifts while it is paged shows an instance twice."""
-    return other if (other.updated_at or "") >= (one.updated_at or "") else one
+    return second if (second.updated_at or "") >= (first.updated_at or "") else first
 
 
 def _text(value: object) -> str:

@@ -53,7 +53,10 @@ class SmnTopic:
             refused=f"Check the topic, and that {PERMISSIONS['publish_message']} is granted.",
             unreachable="UPKEEP_SMN_ENDPOINT",
         ):
-            return str(client.publish_message(request).message_id)
+            message_id = client.publish_message(request).message_id
+        if not message_id:  # the SDK takes an answer that is no JSON for an empty one
+            raise CloudError("publish_message", "the answer names no message", "Check UPKEEP_SMN_ENDPOINT.")
+        return str(message_id)
 
     def _worth_another(self, err: CloudError) -> bool:
         """Whether the same again may help: after a fault of SMN, and after no answer if there is time to wait for one."""
