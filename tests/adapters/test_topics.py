@@ -58,7 +58,7 @@ def test_smn_that_cannot_be_reached_says_so() -> None:
         topic(URN, emu).publish(MESSAGE)
 
 
-@pytest.mark.parametrize("kind", ["garbage", "truncated", "502_html"])
+@pytest.mark.parametrize("kind", ["garbage", "truncated", "502_html", "drop"])
 def test_an_odd_answer_of_smn_is_an_error_like_any_other(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     """What the SDK makes of it must neither escape as a fault of ours nor be printed by its own logger."""
     with Emulator([], faults=[Fault("publish", kind, times=None)]) as emu, pytest.raises(CloudError, match="publish_message: ") as caught:
