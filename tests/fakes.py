@@ -76,6 +76,8 @@ class FakeHost:
         self.kind = kind
         self.function = "dcs-upkeep"
         self.request_id = "request-1"
+        self.keeps_files = kind == "local"
+        self.called: list[Mapping[str, object]] = []
 
     def remaining_s(self) -> float:
         """Seconds until the kill."""
@@ -88,6 +90,13 @@ class FakeHost:
     def credentials(self) -> Credentials:
         """The key pair."""
         return self._credentials
+
+    def call_self(self, event: Mapping[str, object]) -> None:
+        """Remember the event."""
+        self.called.append(event)
+
+    def next_event(self) -> None:
+        """Nothing follows by itself."""
 
 
 class FakeTopic:

@@ -24,6 +24,7 @@ class TimedHost(LocalHost):
     def __init__(self, environ: Mapping[str, str], clock: FakeClock, left_s: float, kind: str = "local") -> None:
         super().__init__(environ)
         self.kind = kind
+        self.keeps_files = kind == "local"
         self._clock = clock
         self._ends = clock.monotonic() + left_s
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.domain.errors import CloudError, Problem, SettingsError
 from dcs_upkeep.domain.model import Credentials
 
 # What the code asks of AWS here, for the shipped policies.
 PERMISSIONS = {"get_secret_value": "secretsmanager:GetSecretValue"}
-SECRET_S = 5.0
+CONNECT_S, READ_S = 5.0, 5.0
+ATTEMPTS = 2
 _PAIRS = (("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"), ("CLOUD_SDK_AK", "CLOUD_SDK_SK"))
 _CONTENT_FIX = (
     'Store JSON text such as {"HUAWEICLOUD_SDK_AK": "...", "HUAWEICLOUD_SDK_SK": "...", "HUAWEICLOUD_SDK_PROJECT_ID": "..."} in it.'
@@ -28,15 +30,19 @@ def from_lookup(lookup: Callable[[str], str | None]) -> Credentials | None:
     return None
 
 
-def from_secret(arn: str, timeout_s: float) -> Credentials:
-    """The pair in an AWS secret: JSON text under the names of the variables. Raises: SettingsError or CloudError, never its content."""
-    import boto3  # on Lambda only, and only where a secret is set
+def from_secret(arn: str, left_s: float) -> Credentials:
+    """The pair in an AWS secret: JSON text under the names of the variables. Raises: SettingsError or CloudError, never its content.
+
+    `left_s`: seconds left in this invocation.
+    """
+    import boto3  # only if a secret is set
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
     parts = arn.split(":")
     region = parts[3] if len(parts) > 3 else None
-    config = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries={"total_max_attempts": 2})
+    connect_s, read_s = timeouts.fit(left_s, CONNECT_S, READ_S, ATTEMPTS)
+    config = Config(connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": ATTEMPTS})
     fix = f"Grant {PERMISSIONS['get_secret_value']} on it and check UPKEEP_CREDENTIALS_SECRET."
     try:
         text = boto3.client("secretsmanager", region_name=region, config=config).get_secret_value(SecretId=arn)["SecretString"]

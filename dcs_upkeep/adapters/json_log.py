@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from dcs_upkeep.domain.deadline import ENDLESS, Deadline
 from dcs_upkeep.domain.ports import Clock
 
 
@@ -23,9 +24,9 @@ class JsonLog:
         stream: TextIO | None = None,
         level: str = "INFO",
         fixed: Mapping[str, object] | None = None,
-        remaining_s: Callable[[], float] = lambda: math.inf,
+        deadline: Deadline = ENDLESS,
     ) -> None:
-        """`fixed`: fields of every line. `remaining_s`: what the platform leaves this invocation, infinity where it sets no end."""
+        """`fixed`: fields of every line."""
         handler = logging.StreamHandler(stream or sys.stdout)
         # A value that JSON does not know becomes text; a lone surrogate is escaped.
         handler.setFormatter(JsonFormatter(json_ensure_ascii=True, json_default=str))
@@ -34,14 +35,14 @@ class JsonLog:
         self._clock = clock
         self._began = clock.monotonic()
         self._fixed = dict(fixed or {})
-        self._remaining_s = remaining_s
+        self._deadline = deadline
 
     def __call__(self, event: str, *, level: str = "info", **fields: object) -> None:
         """Write one line; fields that are None are left out."""
         number = logging.getLevelNamesMapping()[level.upper()]
         if not self._logger.isEnabledFor(number):
             return
-        left_s = self._remaining_s()
+        left_s = self._deadline.remaining_s()
         line = {
             "time": self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": level,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,3 +31,6 @@ class Deadline:
     def covers(self, seconds: float) -> bool:
         """Whether what takes so long still fits."""
         return self.remaining_s() >= seconds
+
+
+ENDLESS = Deadline(lambda: math.inf)

@@ -69,7 +69,7 @@ class Dcs(Protocol):
         ...
 
     def put_timeout_s(self) -> float:
-        """The longest time that a PUT sent now may take, in seconds; 0 where too little time is left to send one."""
+        """The longest time that a PUT sent now may take, in seconds; 0 if too little time is left to send one."""
         ...
 
     def calls(self) -> Mapping[str, int]:
@@ -93,7 +93,7 @@ class Alarms(Protocol):
     """Cloud Eye."""
 
     def firing(self, instance_ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        """Instance ID -> alarm id -> name, of the alarms that are firing now. Raises `CloudError` where that cannot be told."""
+        """Instance ID -> alarm id -> name, of the alarms that are firing now. Raises `CloudError` if that cannot be told."""
         ...
 
 
@@ -165,15 +165,28 @@ class Host(Protocol):
         ...
 
     def remaining_s(self) -> float:
-        """Seconds until the platform kills this invocation; infinity where nothing does."""
+        """Seconds until the platform kills this invocation; infinity if nothing does."""
         ...
 
     def setting(self, name: str) -> str | None:
-        """One setting's text, or None where it is not set."""
+        """One setting's text, or None if it is not set."""
         ...
 
     def credentials(self) -> Credentials:
-        """The key pair for this invocation, fetched now. Raises `SettingsError` where none is complete."""
+        """The key pair for this invocation, fetched now. Raises `SettingsError` if none is complete."""
+        ...
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether a file that is written now is still there for a later invocation."""
+        ...
+
+    def call_self(self, event: Mapping[str, object]) -> None:
+        """Hand an event to another invocation of this function; returns once that is sure. Raises `CloudError`."""
+        ...
+
+    def next_event(self) -> Mapping[str, object] | None:
+        """The next event that `call_self` kept for this process; None if there is none, or if the platform takes them itself."""
         ...
 
 
@@ -181,8 +194,7 @@ class Host(Protocol):
 class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
-    `deadline`: the host's own end, nothing kept back yet. `call_self` hands an event to the next invocation and returns once
-    that is sure; it raises `CloudError`. None where the host cannot.
+    `deadline`: the host's own end, nothing kept back yet.
     """
 
     dcs: Dcs
@@ -195,4 +207,3 @@ class Ports:
     journal: Journal | None = None
     backups: Backups | None = None
     alarms: Alarms | None = None
-    call_self: Callable[[Mapping[str, object]], None] | None = None

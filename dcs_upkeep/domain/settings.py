@@ -97,7 +97,7 @@ def _topics(raw: str) -> tuple[str, ...]:
 
 
 def _journal(raw: str) -> str:
-    if not re.fullmatch(r"memory:|sqlite:///.+|dynamodb://[A-Za-z0-9_.-]+(\?[^\s#]*)?", raw):
+    if not re.fullmatch(r"[a-z]+:(?!//[^/?]*@).*", raw):  # no user or password; the rest is for the store of that name to check
         raise ValueError("Write sqlite:///path, dynamodb://table?region=<region> or memory:")
     return raw
 

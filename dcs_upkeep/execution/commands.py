@@ -74,9 +74,7 @@ def _sweep(_: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinat
     failed: dict[str, str] = {}
     for run_id in lapsed:
         try:
-            if ports.call_self is None:
-                raise CloudError("call_self", "this host cannot call the function again", f'Send {{"resume": "{run_id}"}}.')
-            ports.call_self({"resume": run_id})
+            ports.host.call_self({"resume": run_id})
         except CloudError as err:
             failed[run_id] = str(err)
             ports.log("run.deferred", level="error", run_id=run_id, reason=str(err))

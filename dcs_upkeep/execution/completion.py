@@ -64,9 +64,7 @@ class RunCompletion:
     def _call_next(self, report: Report) -> None:
         run_id = self._context.spec.run_id
         try:
-            if self._ports.call_self is None:
-                raise CloudError("call_self", "this host cannot call the function again", "Send the event in `next`.")
-            self._ports.call_self({"resume": run_id})
+            self._ports.host.call_self({"resume": run_id})
         except CloudError as err:
             self._ports.log("run.deferred", level="error", reason=str(err))
             report["next"] = f'ACTION NEEDED: send {{"resume": "{run_id}"}} to go on with this run, or let the sweep do it.'

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
-from dcs_upkeep.domain.model import Credentials
+from dcs_upkeep.domain.deadline import ENDLESS
+from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.fakes import FakeClock
 
@@ -40,14 +40,13 @@ def connect(clock: FakeClock) -> Callable[..., HuaweiDcs]:
 
     def make(emu: Emulator, **changes: Any) -> HuaweiDcs:
         options: dict[str, Any] = {
-            "region": "",
-            "project_id": emu.project_id,
             "endpoint": emu.url,
             "clock": clock,
-            "left": lambda: math.inf,
+            "deadline": ENDLESS,
             "random": lambda: 1.0,
         }
-        pair = changes.pop("pair", Credentials(emu.ak, emu.sk, emu.security_token))
-        return HuaweiDcs(pair, **(options | changes))
+        key_pair = changes.pop("key_pair", Credentials(emu.ak, emu.sk, emu.security_token))
+        location = Location(changes.pop("region", ""), changes.pop("project_id", emu.project_id))
+        return HuaweiDcs(lambda: key_pair, lambda: location, **(options | changes))
 
     return make

@@ -11,7 +11,9 @@ import pytest
 
 from dcs_upkeep.adapters.dcs import read_answers
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
-from dcs_upkeep.domain.errors import CloudError, SettingsError
+from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.deadline import ENDLESS, Deadline
+from dcs_upkeep.domain.errors import CloudError, Problem, SettingsError
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests.fakes import FakeClock
 
@@ -75,9 +77,9 @@ def scripted(emulate: Emulate, connect: Connect) -> Callable[..., tuple[HuaweiDc
 
     def make(*pages: bytes) -> tuple[HuaweiDcs, Pages]:
         dcs = connect(emulate())
-        dcs._connect()
+        _, wire = dcs._session.connect()
         script = Pages(*pages)
-        dcs._client = script  # type: ignore[assignment]
+        dcs._session._connected = script, wire  # type: ignore[assignment]
         return dcs, script
 
     return make
@@ -218,10 +220,10 @@ def test_retries_end_with_the_time_left(emulate: Emulate, connect: Connect, cloc
     """The report must still be written."""
     emu = emulate(faults=[Fault("list", "500", times=None)])
     with pytest.raises(CloudError, match="answered 500"):
-        connect(emu, left=lambda: 2.5 - clock.monotonic()).snapshot()
+        connect(emu, deadline=Deadline(lambda: 2.5 - clock.monotonic())).snapshot()
     assert emu.truth.count("list") == 2  # the third would begin after 3 s
     with pytest.raises(CloudError, match="no time is left"):
-        connect(emu, left=lambda: -1.0).snapshot()
+        connect(emu, deadline=Deadline(lambda: -1.0)).snapshot()
     assert emu.truth.count("list") == 2
 
 
@@ -229,7 +231,7 @@ def test_a_hanging_read_is_given_up_in_time(emulate: Emulate, connect: Connect) 
     """Real time: the limit is a fraction of a second here."""
     emu = emulate(faults=[Fault("list", "hang", times=None)])
     with pytest.raises(CloudError, match="ReadTimeoutError"):
-        connect(emu, left=lambda: 0.4).snapshot()
+        connect(emu, deadline=Deadline(lambda: 0.4)).snapshot()
     assert emu.truth.count("list") == 1
 
 
@@ -303,10 +305,31 @@ SETTINGS = [
 @pytest.mark.parametrize(("change", "names"), SETTINGS, ids=["no project", "no region", "no TLS", "a name like loopback", "unknown region"])
 def test_settings_that_cannot_work_are_refused_by_name(emulate: Emulate, connect: Connect, change: dict[str, str], names: str) -> None:
     """The SDK would ask IAM for the project, and send signatures in the clear."""
-    emu = emulate()
-    with pytest.raises(SettingsError, match=names):
-        connect(emu, **change).snapshot()
-    assert emu.truth.count() == 0
+    emu = emulate(make_fleet(2))
+    dcs = connect(emu, **change)
+    assert dcs.calls() == {}
+    for call in (
+        dcs.snapshot,
+        lambda: dcs.show(ids_of(emu)),
+        lambda: dcs.send(Action.RESTART, ids_of(emu)),
+        lambda: dcs.backups.begin("a", "b"),
+    ):
+        with pytest.raises(SettingsError, match=names):
+            call()
+    assert (emu.truth.count(), dcs.calls()) == (0, {})
+
+
+def test_nothing_is_asked_for_before_the_first_call() -> None:
+    """Every report asks an unused client for its calls, and a refused event may have no credentials."""
+
+    def fetch() -> Any:
+        raise SettingsError([Problem("credentials", "there are none", "Set them.")])
+
+    dcs = HuaweiDcs(fetch, fetch, clock=FakeClock(), deadline=ENDLESS)
+    assert (dcs.calls(), dcs.put_timeout_s()) == ({}, 35.0)
+    assert dcs.backups.states({}) == {}
+    with pytest.raises(SettingsError, match="there are none"):
+        dcs.snapshot()
 
 
 def test_a_region_has_its_endpoint() -> None:

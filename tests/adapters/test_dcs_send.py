@@ -15,6 +15,7 @@ import pytest
 from dcs_upkeep.adapters.dcs import status_answers
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.model import AnswerKind, Credentials
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests.fakes import FakeClock
@@ -173,7 +174,7 @@ def test_a_body_without_a_result_list_is_a_lost_answer(content: bytes) -> None:
 def test_a_hanging_server_is_given_up_when_the_time_left_is_over(emulate: Emulate, connect: Connect) -> None:
     """The SDK's own limit is two minutes, longer than most functions live."""
     emu = emulate(faults=[Fault("put", "hang_executed")])
-    answer = connect(emu, left=lambda: SOON).send(Action.FLUSH, ids_of(emu))
+    answer = connect(emu, deadline=Deadline(lambda: SOON)).send(Action.FLUSH, ids_of(emu))
     assert answer.kind is AnswerKind.LOST
     assert "ReadTimeoutError" in answer.what
 
@@ -198,7 +199,7 @@ def test_a_failed_tls_handshake_proves_it_too(emulate: Emulate, connect: Connect
     """The request leaves after the handshake, never before; a reset then looks like a lost answer by its class alone."""
     emu = emulate()
     with broken_tls(behaviour) as port:
-        answer = connect(emu, endpoint=f"https://127.0.0.1:{port}", left=lambda: SOON).send(Action.FLUSH, ids_of(emu))
+        answer = connect(emu, endpoint=f"https://127.0.0.1:{port}", deadline=Deadline(lambda: SOON)).send(Action.FLUSH, ids_of(emu))
     assert answer.kind is AnswerKind.NOT_CONNECTED
 
 
@@ -246,9 +247,9 @@ def test_a_request_whose_connection_took_too_long_does_not_leave(emulate: Emulat
     emu = emulate()
     dcs = connect(emu)
     dcs.send(Action.RESTART, ids_of(emu, 1))
-    assert dcs._wire is not None
+    _, wire = dcs._session.connect()
     times = iter([100.0, 106.0])
-    dcs._wire.real_s = lambda: next(times)
+    wire.real_s = lambda: next(times)
     answer = dcs.send(Action.RESTART, ids_of(emu))
     assert answer.kind is AnswerKind.NOT_CONNECTED
     assert len(emu.truth.puts) == 1
@@ -266,7 +267,7 @@ def test_no_more_than_fifty_ids_ever_leave(emulate: Emulate, connect: Connect, c
 def test_nothing_is_sent_when_no_time_is_left(emulate: Emulate, connect: Connect) -> None:
     """Its answer could not be heard."""
     emu = emulate()
-    assert connect(emu, left=lambda: 0.0).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.NOT_CONNECTED
+    assert connect(emu, deadline=Deadline(lambda: 0.0)).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.NOT_CONNECTED
     assert emu.truth.count() == 0
 
 
@@ -279,7 +280,7 @@ def test_a_region_without_stop_and_start_is_told_from_a_bad_instance(emulate: Em
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"pair": Credentials("someone-else-001", "another-secret-002")}, AnswerKind.DENIED),
+        ({"key_pair": Credentials("someone-else-001", "another-secret-002")}, AnswerKind.DENIED),
         ({"project_id": "f" * 32}, AnswerKind.DENIED),
     ],
     ids=["wrong key", "wrong project"],
@@ -295,17 +296,19 @@ def test_a_security_token_is_part_of_the_signature(emulate: Emulate, connect: Co
     """An agency's key pair is worth nothing without it."""
     emu = emulate(security_token="token-of-the-agency")
     assert connect(emu).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.RESULTS
-    assert connect(emu, pair=Credentials(emu.ak, emu.sk)).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.DENIED
+    assert connect(emu, key_pair=Credentials(emu.ak, emu.sk)).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.DENIED
 
 
 def test_no_secret_comes_back_in_an_answer(emulate: Emulate, connect: Connect) -> None:
     """Gateways like to quote the access key that they refuse."""
-    pair = Credentials("AKAKAKAKAKAKAKAK", "sksksksksksksksk", "toktoktoktoktok")
+    key_pair = Credentials("AKAKAKAKAKAKAKAK", "sksksksksksksksk", "toktoktoktoktok")
     said = "AKAKAKAKAKAKAKAK/sksksksksksksksk/toktoktoktoktok " * 20
-    emu = emulate(faults=[Fault("put", "error", status=400, message=said)], ak=pair.ak, sk=pair.sk, security_token=pair.security_token)
-    answer = connect(emu, pair=pair).send(Action.RESTART, ids_of(emu))
+    emu = emulate(
+        faults=[Fault("put", "error", status=400, message=said)], ak=key_pair.ak, sk=key_pair.sk, security_token=key_pair.security_token
+    )
+    answer = connect(emu, key_pair=key_pair).send(Action.RESTART, ids_of(emu))
     assert answer.kind is AnswerKind.ONE_BAD_ID
-    assert not any(part in repr(answer) for part in (pair.ak, pair.sk, str(pair.security_token)))
+    assert not any(part in repr(answer) for part in (key_pair.ak, key_pair.sk, str(key_pair.security_token)))
     assert len(answer.what) <= 300
 
 
@@ -348,9 +351,9 @@ def test_a_netrc_entry_does_not_replace_the_signature(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(("left_s", "timeout_s"), [(float("inf"), 35), (100, 35), (35, 35), (20, 20), (3, 3), (2.9, 0), (0, 0), (-5, 0)])
 def test_the_longest_put_fits_the_time_left(emulate: Emulate, connect: Connect, left_s: float, timeout_s: float) -> None:
     """Leases are counted against it, so it may be too long, never too short."""
-    from dcs_upkeep.adapters.dcs.transport import fit
+    from dcs_upkeep.adapters.timeouts import fit
 
-    assert connect(emulate(), left=lambda: left_s).put_timeout_s() == timeout_s
+    assert connect(emulate(), deadline=Deadline(lambda: left_s)).put_timeout_s() == timeout_s
     if left_s > 0:
         connect_s, read_s = fit(left_s, 5, 30)
         assert connect_s <= 5

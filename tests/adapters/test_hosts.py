@@ -11,6 +11,7 @@ import pytest
 from dcs_upkeep.adapters import hosts
 from dcs_upkeep.adapters.hosts import functiongraph
 from dcs_upkeep.domain.errors import CloudError, SettingsError
+from dcs_upkeep.domain.model import Location
 from tests.contexts import FunctionGraphContext, LambdaContext
 
 PAIR = {"HUAWEICLOUD_SDK_AK": "ak-of-env", "HUAWEICLOUD_SDK_SK": "sk-of-env", "HUAWEICLOUD_SDK_PROJECT_ID": "p"}
@@ -41,14 +42,14 @@ def test_functiongraph_gives_time_names_and_its_urn() -> None:
     assert host.remaining_s() == 42
     assert host.function == "dcs-upkeep"
     assert host.request_id == "8f1a3b1c-0000-4000-8000-000000000001"
-    assert host.urn("cn-north-4", "p") == "urn:fss:cn-north-4:p:function:default:dcs-upkeep:latest"
+    assert host.urn(Location("cn-north-4", "p")) == "urn:fss:cn-north-4:p:function:default:dcs-upkeep:latest"
 
 
 def test_what_a_runtime_may_lack_is_guarded() -> None:
     host = fg(without=("getRemainingTimeInMilliSeconds", "getProjectID", "getPackage", "getVersion", "getFunctionName", "getRequestID"))
     assert 890 < host.remaining_s() <= 900
     assert host.credentials().project_id is None
-    assert host.urn("r", "p") == "urn:fss:r:p:function:default:function:latest"
+    assert host.urn(Location("r", "p")) == "urn:fss:r:p:function:default:function:latest"
     assert len(host.request_id) == 32
     bare = fg(without=("getRemainingTimeInMilliSeconds", "getRunningTimeInSeconds"))
     assert bare.remaining_s() <= 3

@@ -234,11 +234,26 @@ def test_a_missing_table_is_named(moto: str, clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "redis://x", "sqlite://", "dynamodb://t", "dynamodb://t?region=a&table=b", "dynamodb://t?endpoint=http://10.0.0.1"]
+    "url",
+    [
+        "",
+        "redis://x",
+        "sqlite://",
+        "dynamodb://t",
+        "dynamodb://t?region=a&table=b",
+        "dynamodb://t?endpoint=http://10.0.0.1",
+        "dynamodb://user:hunter2@t?region=a",
+        "dynamodb://t/x?region=a",
+        "dynamodb://t?endpoint=https://user:hunter2@host",
+        "dynamodb://?region=a",
+        "memory:x",
+        "sqlite:///",
+    ],
 )
 def test_an_address_that_names_no_store_is_refused(url: str, clock: FakeClock) -> None:
-    with pytest.raises(SettingsError, match="UPKEEP_JOURNAL"):
+    with pytest.raises(SettingsError, match="UPKEEP_JOURNAL: .*Write dynamodb://.*, memory: or sqlite:///path") as caught:
         open_journal(url, clock=clock)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_pair_of_its_own_signs_the_calls(moto: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +262,7 @@ def test_a_pair_of_its_own_signs_the_calls(moto: str, tmp_path: Path, clock: Fak
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    journal = open_journal(url, clock=clock, pair=("user", "hunter2-password"))
+    journal = open_journal(url, clock=clock, key_pair=("user", "hunter2-password"))
     journal.append("run/a", 0, {"n": 1})
     assert journal.read("run/a") == [(0, {"n": 1})]
     assert "hunter2" not in journal.name

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
-import math
 from typing import Any
 
 import pytest
 
 from dcs_upkeep.adapters.json_log import JsonLog
+from dcs_upkeep.domain.deadline import ENDLESS, Deadline
 from tests.fakes import FakeClock
 
 
@@ -20,7 +20,7 @@ def written(**options: Any) -> tuple[JsonLog, io.StringIO]:
 
 
 def test_a_line_is_one_json_object_with_its_fixed_fields() -> None:
-    log, stream = written(fixed={"host": "local", "request_id": "r"}, remaining_s=lambda: 12.5)
+    log, stream = written(fixed={"host": "local", "request_id": "r"}, deadline=Deadline(lambda: 12.5))
     log("wave.sent", wave=1, reason="two\nlines", nothing=None)
     (text,) = stream.getvalue().splitlines()
     line = json.loads(text)
@@ -56,7 +56,7 @@ def test_root_handlers_of_a_runtime_print_nothing_twice() -> None:
     handler = logging.StreamHandler(heard)
     root.addHandler(handler)
     try:
-        log, stream = written(remaining_s=lambda: math.inf)
+        log, stream = written(deadline=ENDLESS)
         log("a.b")
     finally:
         root.removeHandler(handler)

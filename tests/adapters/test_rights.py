@@ -38,17 +38,11 @@ def calls(path: Path) -> set[str]:
     return called & operations()
 
 
-def group(path: Path) -> str:
-    """Whose list a file's calls stand in: DCS is one adapter in several files."""
-    name = module_name(path)
-    return "dcs_upkeep.adapters.dcs.client" if name.startswith("dcs_upkeep.adapters.dcs.") else name
-
-
 def test_every_call_is_listed_and_every_listed_one_is_called() -> None:
     called: dict[str, set[str]] = {}
     for path in sources():
         if found := calls(path):
-            called.setdefault(group(path), set()).update(found)
+            called[module_name(path)] = found
     assert {name: sorted(found) for name, found in called.items()} == {name: sorted(rights) for name, rights in listed().items()}
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import boto3
 import pytest
 
 from dcs_upkeep.adapters.topics import build_topics
+from dcs_upkeep.domain.deadline import ENDLESS
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.domain.ports import Message
@@ -20,8 +20,8 @@ MESSAGE = Message("DCS Upkeep succeeded", "DCS Upkeep report: succeeded\n\nall i
 
 
 def topic(name: str, emu: Emulator | None = None) -> Any:
-    pair = Credentials(emu.ak, emu.sk, emu.security_token) if emu else Credentials("a", "b")
-    (made,) = build_topics([name], credentials=lambda: pair, smn_endpoint=emu.url if emu else "", left=lambda: math.inf)
+    key_pair = Credentials(emu.ak, emu.sk, emu.security_token) if emu else Credentials("a", "b")
+    (made,) = build_topics([name], credentials=lambda: key_pair, smn_endpoint=emu.url if emu else "", deadline=ENDLESS)
     return made
 
 
@@ -56,6 +56,32 @@ def test_smn_that_cannot_be_reached_says_so() -> None:
         pass
     with pytest.raises(CloudError, match="UPKEEP_SMN_ENDPOINT"):
         topic(URN, emu).publish(MESSAGE)
+
+
+@pytest.mark.parametrize("kind", ["garbage", "truncated", "502_html", "drop"])
+def test_an_odd_answer_of_smn_is_an_error_like_any_other(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """What the SDK makes of it must neither escape as a fault of ours nor be printed by its own logger."""
+    with Emulator([], faults=[Fault("publish", kind, times=None)]) as emu, pytest.raises(CloudError, match="publish_message: ") as caught:
+        topic(URN, emu).publish(MESSAGE)
+    assert "Check" in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_more_time_is_taken_than_is_left() -> None:
+    """What the last topic takes is not there for the report."""
+    from dcs_upkeep.domain.deadline import Deadline
+
+    left = [0.3]
+    with Emulator([], faults=[Fault("publish", "hang_executed", times=None)]) as emu:
+        (made,) = build_topics(
+            [URN],
+            credentials=lambda: Credentials(emu.ak, emu.sk),
+            smn_endpoint=emu.url,
+            deadline=Deadline(lambda: left[0]),
+        )
+        with pytest.raises(CloudError, match="no answer came"):
+            made.publish(MESSAGE)
+        assert emu.truth.count("publish") == 1
 
 
 def test_sns_gets_subject_and_text(aws: str) -> None:

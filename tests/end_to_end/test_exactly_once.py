@@ -27,7 +27,8 @@ def hop(w: World, event: Mapping[str, Any], left_s: float, most: int = 60, **set
     count = 0
     while pending and count < most:
         host = TimedHost(w.environ(**settings), w.clock, left_s)
-        report = bootstrap._invoke(pending.popleft(), host, w.clock, w.log, bootstrap.PLANS_PATH, pending, dry_run=False, journal=w.journal)
+        report = bootstrap._invoke(pending.popleft(), host, w.clock, w.log, bootstrap.PLANS_PATH, dry_run=False, journal=w.journal)
+        pending.extend(host.pending)
         count += 1
     return report, count
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dcs_upkeep.adapters.dcs import lean, read_answers
+from dcs_upkeep.adapters.dcs import read_answers
+from dcs_upkeep.adapters.dcs.session import Session
 from dcs_upkeep.domain.errors import CloudError
-
-if TYPE_CHECKING:
-    from dcs_upkeep.adapters.dcs.client import HuaweiDcs
-
 
 PARALLEL = 16
 LATEST = 50  # records of one instance that are looked at: ours is among the latest
 USABLE = frozenset({"waiting", "backuping", "succeed"})
 COPY, LIST = "copy_instance", "list_backup_records"
+# What the code asks of DCS here, for the shipped policies and for messages.
+PERMISSIONS = {COPY: "dcs:instance:backupData", LIST: "dcs:instance:getDataBackupLog"}
 
 
 class HuaweiBackups:
-    """Implements ports.Backups with the client of a HuaweiDcs."""
+    """Implements ports.Backups. Connected by its first call."""
 
-    def __init__(self, dcs: HuaweiDcs) -> None:
-        self._dcs = dcs
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def begin(self, instance_id: str, remark: str) -> str:
         """Begin a backup with this remark, or find the one that it began. Raises: CloudError.
@@ -46,22 +45,36 @@ class HuaweiBackups:
         """Instance ID -> status of the backup of that id. Source: ListBackupRecords. Raises: CloudError."""
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="backups") as pool:
             pages = pool.map(self._records, backup_ids)
-            found = {one: {str(row.get("backup_id")): row for row in rows} for one, rows in zip(backup_ids, pages, strict=True)}
-        return {one: str(found[one][backup_id].get("status")) for one, backup_id in backup_ids.items() if backup_id in found[one]}
+            records = zip(backup_ids.items(), pages, strict=True)
+            return {
+                instance_id: str(row.get("status"))
+                for (instance_id, backup_id), rows in records
+                for row in rows
+                if str(row.get("backup_id")) == backup_id
+            }
 
     def _find(self, instance_id: str, remark: str) -> str | None:
         rows = self._records(instance_id)
         return next((str(row["backup_id"]) for row in rows if row.get("remark") == remark and row.get("status") in USABLE), None)
 
     def _records(self, instance_id: str) -> list[dict[str, Any]]:
-        kind = lean.load(("model.list_backup_records_request",))["model.list_backup_records_request"].ListBackupRecordsRequest
-        return self._dcs.ask(LIST, lambda client: client.list_backup_records(kind(instance_id=instance_id, limit=LATEST)), _rows)
+        return self._session.ask(
+            LIST,
+            PERMISSIONS[LIST],
+            lambda client, make: client.list_backup_records(make("ListBackupRecordsRequest", instance_id=instance_id, limit=LATEST)),
+            _rows,
+        )
 
     def _copy(self, instance_id: str, remark: str) -> str:
-        models = lean.load(("model.copy_instance_request", "model.backup_instance_body"))
-        body = models["model.backup_instance_body"].BackupInstanceBody(remark=remark)
-        request = models["model.copy_instance_request"].CopyInstanceRequest(instance_id=instance_id, body=body)
-        return self._dcs.ask(COPY, lambda client: client.copy_instance(request), _backup_id, once=True)
+        return self._session.ask(
+            COPY,
+            PERMISSIONS[COPY],
+            lambda client, make: client.copy_instance(
+                make("CopyInstanceRequest", instance_id=instance_id, body=make("BackupInstanceBody", remark=remark))
+            ),
+            _backup_id,
+            once=True,
+        )
 
 
 def _rows(content: object) -> list[dict[str, Any]]:

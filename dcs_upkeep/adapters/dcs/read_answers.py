@@ -27,9 +27,9 @@ def body_of(content: object) -> Mapping[str, Any]:
 
 
 def page_of(content: object) -> tuple[list[Instance], int, int | None]:
-    """One page of a list: its instances, its number of rows, and `instance_num`, None where that is no usable number.
+    """One page of a list: its instances, its number of rows, and `instance_num`, None if that is no usable number.
 
-    Raises: UnreadableError where there is no list; that must never read as an empty fleet.
+    Raises: UnreadableError if there is no list; that must never read as an empty fleet.
     """
     body = body_of(content)
     rows = body.get("instances")
@@ -41,7 +41,7 @@ def page_of(content: object) -> tuple[list[Instance], int, int | None]:
 
 
 def shown(content: object, instance_id: str) -> Instance:
-    """The instance of a `show` answer. Raises UnreadableError, also where it is another instance than was asked for."""
+    """The instance of a `show` answer. Raises UnreadableError, also if it is another instance than the one asked for."""
     instance = instance_of(body_of(content))
     if instance is None or instance.instance_id != instance_id.lower():
         raise UnreadableError("the answer does not describe the instance that was asked for")
@@ -58,7 +58,7 @@ def configurations_of(content: object) -> dict[str, str]:
 
 
 def instance_of(row: Mapping[str, Any]) -> Instance | None:
-    """One instance of a list or a show answer; None where it has no ID, since nothing can be done with it."""
+    """One instance of a list or a show answer; None if it has no ID, since nothing can be done with it."""
     instance_id = row.get("instance_id")
     if not isinstance(instance_id, str) or not instance_id:
         return None
@@ -80,9 +80,9 @@ def instance_of(row: Mapping[str, Any]) -> Instance | None:
     )
 
 
-def merged(one: Instance, other: Instance) -> Instance:
+def merged(first: Instance, second: Instance) -> Instance:
     """The later of two rows for one ID; a list that shifts while it is paged shows an instance twice."""
-    return other if (other.updated_at or "") >= (one.updated_at or "") else one
+    return second if (second.updated_at or "") >= (first.updated_at or "") else first
 
 
 def _text(value: object) -> str:

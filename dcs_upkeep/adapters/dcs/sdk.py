@@ -1,45 +1,57 @@
-"""The SDK's client, as we use it. Imported when the first call is made: the SDK's import is most of a cold start."""
+"""The SDK's client and models, as we use them. Imported when the first call is made: the SDK's import is most of a cold start."""
 
 from __future__ import annotations
 
-import logging
+import importlib
+import re
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from huaweicloudsdkcore.auth.credentials import BasicCredentials
-from huaweicloudsdkcore.client import Client, ClientBuilder
-from huaweicloudsdkcore.http.http_config import HttpConfig
+from huaweicloudsdkcore.client import Client
 from huaweicloudsdkcore.sdk_response import SdkResponse
 
-from dcs_upkeep.adapters.dcs import lean, transport
+from dcs_upkeep.adapters import endpoints, huawei_sdk
+from dcs_upkeep.adapters.dcs import transport
 from dcs_upkeep.adapters.dcs.transport import Wire
 from dcs_upkeep.domain.model import Credentials
 
-__all__ = [
-    "ChangeInstanceStatusBody",
-    "ListConfigurationsRequest",
-    "ListInstancesRequest",
-    "RestartOrFlushInstancesRequest",
-    "ShowInstanceRequest",
-    "Wire",
-    "connect",
-    "region_endpoint",
-]
-_sdk = lean.load(
-    (
-        "dcs_client",
-        "model.change_instance_status_body",
-        "model.list_configurations_request",
-        "model.list_instances_request",
-        "model.restart_or_flush_instances_request",
-        "model.show_instance_request",
-    )
-)
-DcsClient: Any = _sdk["dcs_client"].DcsClient
-ChangeInstanceStatusBody: Any = _sdk["model.change_instance_status_body"].ChangeInstanceStatusBody
-ListConfigurationsRequest: Any = _sdk["model.list_configurations_request"].ListConfigurationsRequest
-ListInstancesRequest: Any = _sdk["model.list_instances_request"].ListInstancesRequest
-RestartOrFlushInstancesRequest: Any = _sdk["model.restart_or_flush_instances_request"].RestartOrFlushInstancesRequest
-ShowInstanceRequest: Any = _sdk["model.show_instance_request"].ShowInstanceRequest
+PACKAGE = "huaweicloudsdkdcs.v2"
+MODELS = f"{PACKAGE}.model"
+_LOADING = threading.Lock()
+
+
+@cache
+def _load(name: str) -> Any:
+    """A module of `huaweicloudsdkdcs.v2`, by its name in it, without the package's own imports.
+
+    The package imports all of its 400 models, a third of a cold start, of which we use a few. So it is stood in for while
+    ours is imported, and taken out again: whoever imports it later gets all of it, with this module in it.
+    """
+    with _LOADING:
+        if PACKAGE in sys.modules:
+            return importlib.import_module(f"{PACKAGE}.{name}")
+        root = Path(importlib.import_module("huaweicloudsdkdcs").__path__[0])
+        for package, folder in ((PACKAGE, root / "v2"), (MODELS, root / "v2" / "model")):
+            stand_in = ModuleType(package)
+            stand_in.__path__ = [str(folder)]
+            sys.modules[package] = stand_in
+        try:
+            return importlib.import_module(f"{PACKAGE}.{name}")
+        finally:
+            del sys.modules[PACKAGE], sys.modules[MODELS]
+
+
+def make(model: str, **fields: object) -> Any:
+    """An object of the SDK's model of this name, such as `ShowInstanceRequest`."""
+    module = re.sub(r"(?<!^)(?=[A-Z])", "_", model).lower()
+    return getattr(_load(f"model.{module}"), model)(**fields)
+
+
+DcsClient: Any = _load("dcs_client").DcsClient
 
 
 class Raw(SdkResponse):  # type: ignore[misc]  # the SDK has no types
@@ -62,42 +74,19 @@ class RawDcsClient(DcsClient):  # type: ignore[misc]  # the SDK has no types
         return raw
 
 
-class FittedConfig(HttpConfig):  # type: ignore[misc]  # the SDK has no types
-    """The SDK reads `timeout` at each request, on the thread that makes it: this one answers with that thread's own."""
-
-    def __init__(self, wire: Wire, connections: int, user_agent: str) -> None:
-        # A user agent of our own: the SDK's tells every service about this machine.
-        super().__init__(retry_times=0, pool_maxsize=connections, user_agent=user_agent)
-        self._wire = wire
-
-    @property
-    def timeout(self) -> tuple[float, float]:
-        """(connect, read) in seconds."""
-        return self._wire.timeout
-
-
 def region_endpoint(region: str) -> str | None:
-    """The DCS endpoint of a region, or None where the SDK does not know it."""
-    regions: Any = lean.load(("region.dcs_region",))["region.dcs_region"].DcsRegion
-
+    """The DCS endpoint of a region; None if the SDK does not know the region."""
     try:
-        return str(regions.value_of(region).endpoints[0])
+        return str(_load("region.dcs_region").DcsRegion.value_of(region).endpoints[0])
     except KeyError:
         return None
 
 
-def connect(
-    credentials: Credentials, project_id: str, endpoint: str, wire: Wire, *, connections: int, user_agent: str, loopback: bool
-) -> RawDcsClient:
-    """A client with one endpoint: given several, the SDK sends a PUT again to the next one after a TLS error."""
-    pair = BasicCredentials(credentials.ak, credentials.sk, project_id)
-    if credentials.security_token:
-        pair.with_security_token(credentials.security_token)
-    builder = ClientBuilder(RawDcsClient).with_http_config(FittedConfig(wire, connections, user_agent))
-    client: RawDcsClient = builder.with_credentials(pair).with_endpoint(endpoint).build()
-    transport.prepare(client.get_http_client()._session, wire, connections=connections, loopback=loopback)
-    # Every error comes back as an exception and is logged by us; the SDK's own line would go to stderr as plain text.
-    logger = logging.getLogger(f"HuaweiCloud-SDK-{RawDcsClient.__name__}")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+def connect(key_pair: Credentials, project_id: str, endpoint: str, wire: Wire, *, connections: int) -> RawDcsClient:
+    """A client whose requests go over this wire, each with the timeout that the wire has on its thread."""
+    client: RawDcsClient = huawei_sdk.build_client(
+        RawDcsClient, key_pair, project_id, endpoint, lambda: wire.timeout, connections=connections
+    )
+    session = client.get_http_client()._session
+    transport.prepare(session, wire, connections=connections, loopback=endpoints.is_loopback(endpoint))
     return client

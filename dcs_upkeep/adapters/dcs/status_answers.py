@@ -114,13 +114,13 @@ def _kind(status: int, code: str) -> AnswerKind:
 
 
 def status_of(err: Exception) -> int | None:
-    """The HTTP status that the SDK's exception carries, or None where there was no answer."""
+    """The HTTP status that the SDK's exception carries, or None if there was no answer."""
     status = getattr(err, "status_code", None)
     return status if isinstance(status, int) and not isinstance(status, bool) else None
 
 
 def code_of(err: Exception) -> str:
-    """The cloud's own error code, as text; the SDK puts the status there where the body had none."""
+    """The cloud's own error code, as text; the SDK puts the status there if the body had none."""
     code = getattr(err, "error_code", None)
     return str(code) if isinstance(code, str | int) and code != "" else str(status_of(err) or "")
 

@@ -52,7 +52,7 @@ class Wire(threading.local):
     def writing(self) -> None:
         """The first byte is about to be written.
 
-        Raises: TimeoutError where connecting took longer than promised. A timeout bounds one address of a name, and no
+        Raises: TimeoutError if connecting took longer than promised. A timeout bounds one address of a name, and no
         name lookup at all; a lease is counted against the sum, so a request that is late does not leave.
         """
         if not self.written and self.real_s() > self.connect_by:
@@ -141,14 +141,6 @@ class _Adapter(HTTPAdapter):
         manager: Any = super().proxy_manager_for(*args, **options)
         manager.pool_classes_by_scheme = self._pools
         return manager
-
-
-def fit(left_s: float, connect_s: float, read_s: float) -> tuple[float, float]:
-    """(connect, read) timeouts in seconds, cut so that both together are never more than `left_s`."""
-    if left_s >= connect_s + read_s:
-        return connect_s, read_s
-    connect_s = min(connect_s, left_s / 3)
-    return connect_s, min(read_s, left_s - connect_s)
 
 
 def prepare(session: requests.Session, wire: Wire, *, connections: int, loopback: bool) -> None:

@@ -1,18 +1,26 @@
-"""AWS Lambda: time left, settings, credentials, names."""
+"""AWS Lambda: time left, settings, credentials, names, calling itself."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
 
-from dcs_upkeep.adapters.credentials import SECRET_S, from_lookup, from_secret, no_credentials, text_of
+from dcs_upkeep.adapters import timeouts
+from dcs_upkeep.adapters.credentials import from_lookup, from_secret, no_credentials, text_of
+from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
+
+# What the code asks of Lambda here, for the shipped policies.
+PERMISSIONS = {"invoke": "lambda:InvokeFunction"}
+CONNECT_S, READ_S = 2.0, 3.0
 
 
 class LambdaHost:
     """AWS Lambda. Settings come from the environment; the Huawei key pair from Secrets Manager, or the environment."""
 
     kind = "lambda"
+    keeps_files = False
 
     def __init__(self, context: object, environ: Mapping[str, str]) -> None:
         self._context = context
@@ -45,7 +53,29 @@ class LambdaHost:
     def credentials(self) -> Credentials:
         """The secret's key pair, else the environment's."""
         secret = self.setting("UPKEEP_CREDENTIALS_SECRET")
-        found = from_secret(secret, min(SECRET_S, self.remaining_s())) if secret else from_lookup(self.setting)
+        found = from_secret(secret, self.remaining_s()) if secret else from_lookup(self.setting)
         if found is None:
             raise no_credentials("Set UPKEEP_CREDENTIALS_SECRET to the ARN of a secret that holds them.")
         return found
+
+    def call_self(self, event: Mapping[str, object]) -> None:
+        """See ports.Host. Source: Lambda API, Invoke with `InvocationType=Event`. Not repeated: the sweep finds a lost call."""
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        connect_s, read_s = timeouts.fit(self.remaining_s(), CONNECT_S, READ_S)
+        config = Config(connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": 1})
+        parts = self.arn.split(":")
+        fix = f"Grant {PERMISSIONS['invoke']} on the function to its own role."
+        try:
+            client = boto3.client("lambda", region_name=parts[3] if len(parts) > 3 else None, config=config)
+            answer = client.invoke(FunctionName=self.arn, InvocationType="Event", Payload=json.dumps(event).encode())
+        except (BotoCoreError, ClientError) as err:
+            code = err.response["Error"]["Code"] if isinstance(err, ClientError) else type(err).__name__
+            raise CloudError("invoke", f"the function could not be called again ({code})", fix, code=code) from None
+        if answer["StatusCode"] != 202:
+            raise CloudError("invoke", f"the function could not be called again: answered {answer['StatusCode']}", fix)
+
+    def next_event(self) -> None:
+        """See ports.Host: Lambda keeps its own queue."""

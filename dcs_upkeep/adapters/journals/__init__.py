@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from urllib.parse import parse_qsl, urlsplit
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from dcs_upkeep.adapters.journals.rows import Access
+from dcs_upkeep.domain.deadline import ENDLESS, Deadline
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.ports import Clock, Journal
 
 
-def open_journal(url: str, *, clock: Clock, left: Callable[[], float] = lambda: math.inf, pair: tuple[str, str] | None = None) -> Journal:
-    """The store that the URL names; nothing is imported or connected for the others.
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One kind of store. `module`: its file here, imported when it is chosen. `form`: how its address is written.
+
+    The module has `open_at(address, access)`, which raises ValueError, saying why, if the address cannot be used.
+    """
+
+    module: str
+    outlives_instance: bool
+    form: str
+
+
+STORES: Mapping[str, Store] = {
+    "dynamodb": Store("dynamodb", True, "dynamodb://table?region=<region>"),
+    "memory": Store("memory", False, "memory:"),
+    "sqlite": Store("sqlite", False, "sqlite:///path"),
+}
+
+
+def open_journal(url: str, *, clock: Clock, deadline: Deadline = ENDLESS, key_pair: tuple[str, str] | None = None) -> Journal:
+    """The store of this address; nothing is imported for the others, and nothing connected before the first call.
 
     `sqlite:///relative.db`, `sqlite:////absolute.db`, `memory:`, `dynamodb://table?region=...&endpoint=...`.
-    `left`: seconds left in this invocation. `pair`: user and password for the DynamoDB API; else boto3 finds its own.
-    Raises: SettingsError where the URL cannot be used.
+    `key_pair`: user and password for the DynamoDB API; without it boto3 finds its own.
+    Raises: SettingsError if the address cannot be used.
     """
-    parts = urlsplit(url)
-    if url == "memory:":
-        from dcs_upkeep.adapters.journals.memory import MemoryJournal
-
-        return MemoryJournal(clock)
-    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        from dcs_upkeep.adapters.journals.sqlite import SqliteJournal
-
-        return SqliteJournal(parts.path[1:], clock)
-    if parts.scheme == "dynamodb" and parts.hostname:
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        unknown = sorted(set(options) - {"region", "endpoint"})
-        endpoint, region = options.get("endpoint"), options.get("region")
-        if unknown:
-            raise _unusable(f"no part of the address is called {unknown[0][:40]!r}")
-        if not region and not endpoint:
-            raise _unusable("neither a region nor an endpoint is named")
-        if endpoint and not _is_safe(endpoint):
-            raise _unusable("only this machine may be called without TLS")
-        from dcs_upkeep.adapters.journals.dynamodb import DynamoJournal
-
-        return DynamoJournal(parts.netloc, region or "cn-north-4", endpoint, clock, left, pair)
-    raise _unusable("this names no store")
+    module = importlib.import_module(f"{__name__}.{_store(url).module}")
+    try:
+        journal: Journal = module.open_at(urlsplit(url), Access(clock, deadline, key_pair))
+    except ValueError as err:
+        raise _unusable(str(err)) from None
+    return journal
 
 
-def _is_safe(endpoint: str) -> bool:
-    parts = urlsplit(endpoint)
-    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+def outlives_instance(url: str) -> bool:
+    """Whether what is written there is still there when a platform has thrown the function's instance away. Raises: SettingsError."""
+    return _store(url).outlives_instance
+
+
+def _store(url: str) -> Store:
+    try:
+        return STORES[urlsplit(url).scheme]
+    except KeyError:
+        raise _unusable("this names no store") from None
 
 
 def _unusable(what: str) -> SettingsError:
-    return SettingsError([Problem("UPKEEP_JOURNAL", what, "Write sqlite:///path, dynamodb://table?region=<region> or memory:.")])
+    forms = [store.form for store in STORES.values()]
+    return SettingsError([Problem("UPKEEP_JOURNAL", what, f"Write {', '.join(forms[:-1])} or {forms[-1]}.")])

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import SplitResult, parse_qsl
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dcs_upkeep.adapters.journals.rows import checked, expiry, to_text
+from dcs_upkeep.adapters import endpoints, timeouts
+from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
-from dcs_upkeep.domain.ports import Clock
 
 # What the code asks of the store here, for the shipped policies.
 PERMISSIONS = {"put_item": "dynamodb:PutItem", "query": "dynamodb:Query", "get_item": "dynamodb:GetItem"}
 CONNECT_S, READ_S = 3.0, 5.0
 ATTEMPTS = 4
 CONNECTIONS = 32  # claims are read 16 at a time
+DEFAULT_REGION = "cn-north-4"  # for the signature alone, if the address has an endpoint
+
+
+def open_at(address: SplitResult, access: Access) -> DynamoJournal:
+    """The journal of `dynamodb://<table>?region=<region>&endpoint=<endpoint>`, one of the two at least. Raises: ValueError."""
+    options = dict(parse_qsl(address.query, keep_blank_values=True))
+    endpoint, region = options.get("endpoint"), options.get("region")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", address.netloc):  # so no user and no password either
+        raise ValueError("no table is named, or not as DynamoDB names tables")
+    if address.path or address.fragment or re.search(r"[\s@]", address.query):
+        raise ValueError("what stands after the table is not ?region=<region>&endpoint=<endpoint>")
+    if unknown := sorted(set(options) - {"region", "endpoint"}):
+        raise ValueError(f"no part of the address is called {unknown[0][:40]!r}")
+    if not region and not endpoint:
+        raise ValueError("neither a region nor an endpoint is named")
+    if endpoint and not endpoints.is_safe(endpoint):
+        raise ValueError("only this machine may be called without TLS")
+    return DynamoJournal(address.netloc, region or DEFAULT_REGION, endpoint, access)
 
 
 class DynamoJournal:
@@ -31,15 +51,12 @@ class DynamoJournal:
 
     durable = True
 
-    def __init__(
-        self, table: str, region: str, endpoint: str | None, clock: Clock, left: Callable[[], float], pair: tuple[str, str] | None = None
-    ) -> None:
+    def __init__(self, table: str, region: str, endpoint: str | None, access: Access) -> None:
         self._table = table
         self._region = region
         self._endpoint = endpoint
-        self._clock = clock
-        self._left = left
-        self._pair = pair
+        self._access = access
+        self._clock = access.clock
         self._lock = threading.Lock()
         self._made: Any = None
         self._expiries: dict[str, int | None] = {}
@@ -129,14 +146,14 @@ class DynamoJournal:
     def _client(self) -> Any:
         with self._lock:
             if self._made is None:
-                share = max(0.2, min(1.0, self._left() / 60.0))
+                connect_s, read_s = timeouts.fit(self._access.deadline.remaining_s(), CONNECT_S, READ_S, ATTEMPTS)
                 config = Config(
-                    connect_timeout=CONNECT_S * share,
-                    read_timeout=READ_S * share,
+                    connect_timeout=connect_s,
+                    read_timeout=read_s,
                     retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
                     max_pool_connections=CONNECTIONS,
                 )
-                user, password = self._pair or (None, None)
+                user, password = self._access.key_pair or (None, None)
                 session = boto3.session.Session(aws_access_key_id=user, aws_secret_access_key=password)
                 self._made = session.client("dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config)
             return self._made

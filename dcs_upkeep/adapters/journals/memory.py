@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from urllib.parse import SplitResult
 
-from dcs_upkeep.adapters.journals.rows import checked, expiry, to_text
+from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.errors import SeqTakenError
 from dcs_upkeep.domain.ports import Clock
+
+
+def open_at(address: SplitResult, access: Access) -> MemoryJournal:
+    """The journal of `memory:`, an empty one at each call. Raises: ValueError."""
+    if address.geturl() != "memory:":
+        raise ValueError("a journal in memory has no name")
+    return MemoryJournal(access.clock)
 
 
 class MemoryJournal:

@@ -1,19 +1,31 @@
-"""What all stores have in common: an entry's text, how long a stream lives, and when what was read is not to be trusted."""
+"""What all stores have in common: how they are opened, an entry's text, how long a stream lives, and when a record is not to be trusted."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import JournalError, RecordError
+from dcs_upkeep.domain.ports import Clock
 
 MAX_BYTES = 300_000  # an item of DynamoDB holds 400 KB, names and all
 TTL_S = 45 * 86_400
 FOREVER = "control/"  # the halt lever must not be forgotten
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a store may need beside its address. `key_pair`: user and password of the DynamoDB API; None: boto3 finds its own."""
+
+    clock: Clock
+    deadline: Deadline
+    key_pair: tuple[str, str] | None = field(default=None, repr=False)
+
+
 def to_text(stream: str, entry: Mapping[str, object]) -> str:
-    """The entry as it is stored. Raises: JournalError where it is too long."""
+    """The entry as it is stored. Raises: JournalError if it is too long."""
     text = json.dumps(entry, separators=(",", ":"), allow_nan=False)
     if (size := len(text.encode())) > MAX_BYTES:
         raise JournalError(f"{stream}: an entry of {size} bytes is longer than the {MAX_BYTES} that fit. This is a fault of this tool.")
@@ -28,7 +40,7 @@ def expiry(stream: str, now: float) -> int | None:
 def checked(stream: str, rows: Iterable[tuple[int, str, int | None]], after: int, now: float) -> list[tuple[int, dict[str, object]]]:
     """Rows of (seq, text, expires at), in order, as entries.
 
-    Raises: RecordError where one is missing or unreadable, or the stream is past its time: the store may delete its rows in any order.
+    Raises: RecordError if one is missing or unreadable, or if the stream is past its time: the store may delete its rows in any order.
     """
     found: list[tuple[int, dict[str, object]]] = []
     for seq, text, expires_at in rows:

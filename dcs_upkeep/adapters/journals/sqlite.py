@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import SplitResult
 
-from dcs_upkeep.adapters.journals.rows import checked, expiry, to_text
+from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
 from dcs_upkeep.domain.ports import Clock
 
@@ -19,6 +20,13 @@ CREATE TABLE IF NOT EXISTS journal (
     stream TEXT NOT NULL, seq INTEGER NOT NULL, entry TEXT NOT NULL, expires_at INTEGER, PRIMARY KEY (stream, seq)
 ) WITHOUT ROWID
 """
+
+
+def open_at(address: SplitResult, access: Access) -> SqliteJournal:
+    """The journal of `sqlite:///<path>`. Raises: ValueError."""
+    if address.netloc or len(address.path) < 2:
+        raise ValueError("sqlite needs the path of a file after three slashes")
+    return SqliteJournal(address.path[1:], access.clock)
 
 
 class SqliteJournal:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from dcs_upkeep.adapters import endpoints, timeouts
+from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.domain.ports import Message
 
-# What the code asks of each cloud here, for the shipped policies.
+# What the code asks of SMN here, for the shipped policies.
 PERMISSIONS = {"publish_message": "smn:topic:publish"}
 CONNECT_S, READ_S = 2.0, 3.0
 ATTEMPTS = 2
@@ -20,58 +22,60 @@ BETWEEN_S = 0.2
 class SmnTopic:
     """A topic of Huawei Cloud SMN. Its region and project are those of its URN, `urn:smn:<region>:<project>:<name>`."""
 
-    def __init__(self, name: str, credentials: Callable[[], Credentials], endpoint: str, left: Callable[[], float]) -> None:
+    def __init__(self, name: str, credentials: Callable[[], Credentials], endpoint: str, deadline: Deadline) -> None:
         self.name = name
         self._credentials = credentials
         self._endpoint = endpoint
-        self._left = left
+        self._deadline = deadline
 
     def publish(self, message: Message) -> str:
         """Publish, twice at most: a repeated notification is better than none. Raises: CloudError.
 
         Source: PublishMessage, POST /v2/{project_id}/notifications/topics/{topic_urn}/publish; bad input answers 403.
         """
-        from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceResponseException
         from huaweicloudsdksmn.v2 import PublishMessageRequest, PublishMessageRequestBody
 
         client = self.client()
         request = PublishMessageRequest(self.name, PublishMessageRequestBody(subject=message.subject, message=message.text))
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in range(ATTEMPTS - 1):
             try:
-                return str(client.publish_message(request).message_id)
-            except ServiceResponseException as err:
-                if err.status_code >= 500 and attempt < ATTEMPTS:
-                    continue
-                fix = f"Check the topic, and that {PERMISSIONS['publish_message']} is granted."
-                what = f"answered {err.status_code} {err.error_code}"
-                raise CloudError(
-                    "publish_message", what, fix, status=err.status_code, code=err.error_code, request_id=err.request_id
-                ) from None
-            except (SdkException, OSError) as err:  # requests' own errors are OSErrors, and some escape the SDK untranslated
-                if attempt < ATTEMPTS and self._left() > CONNECT_S + READ_S:
-                    time.sleep(BETWEEN_S)
-                    continue
-                what = f"no answer came ({type(err).__name__})"
-                raise CloudError("publish_message", what, "Check UPKEEP_SMN_ENDPOINT and the network path to it.") from None
-        raise AssertionError("the last attempt returns or raises")
+                return self._publish(client, request)
+            except CloudError as err:
+                if not self._worth_another(err):
+                    raise
+        return self._publish(client, request)
+
+    def _publish(self, client: Any, request: Any) -> str:
+        from dcs_upkeep.adapters import huawei_sdk
+
+        with huawei_sdk.translated(
+            "publish_message",
+            refused=f"Check the topic, and that {PERMISSIONS['publish_message']} is granted.",
+            unreachable="UPKEEP_SMN_ENDPOINT",
+        ):
+            message_id = client.publish_message(request).message_id
+        if not message_id:  # the SDK takes an answer that is no JSON for an empty one
+            raise CloudError("publish_message", "the answer names no message", "Check UPKEEP_SMN_ENDPOINT.")
+        return str(message_id)
+
+    def _worth_another(self, err: CloudError) -> bool:
+        """Whether the same again may help: after a fault of SMN, and after no answer if there is time to wait for one."""
+        if err.status is not None:
+            return err.status >= 500
+        if not self._deadline.covers(BETWEEN_S + CONNECT_S + READ_S):
+            return False
+        time.sleep(BETWEEN_S)
+        return True
 
     def client(self) -> Any:
         """The SDK's client for the topic's region and project."""
-        from huaweicloudsdkcore.auth.credentials import BasicCredentials
-        from huaweicloudsdkcore.http.http_config import HttpConfig
         from huaweicloudsdksmn.v2 import SmnClient
 
+        from dcs_upkeep.adapters import huawei_sdk
+
         _, _, region, project_id, _ = self.name.split(":", 4)
-        pair = self._credentials()
-        basic = BasicCredentials(pair.ak, pair.sk, project_id)
-        if pair.security_token:
-            basic.with_security_token(pair.security_token)
-        config = HttpConfig(retry_times=0, timeout=_fit(self._left()), user_agent="dcs-upkeep")
-        endpoint = self._endpoint or f"https://smn.{region}.myhuaweicloud.com"
-        return SmnClient.new_builder().with_http_config(config).with_credentials(basic).with_endpoint(endpoint).build()
+        endpoint = self._endpoint or endpoints.of_service("smn", region)
+        return huawei_sdk.build_client(SmnClient, self._credentials(), project_id, endpoint, self._timeout)
 
-
-def _fit(left_s: float) -> tuple[float, float]:
-    """(connect, read) in seconds: the usual ones, or what is left shared between two attempts."""
-    share = max(0.5, min(left_s, CONNECT_S + READ_S) / (CONNECT_S + READ_S))
-    return CONNECT_S * share, READ_S * share
+    def _timeout(self) -> tuple[float, float]:
+        return timeouts.fit(self._deadline.remaining_s(), CONNECT_S, READ_S)

@@ -17,8 +17,8 @@ from dcs_upkeep.adapters import endpoints
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.dcs import backups, client, sdk
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
+from dcs_upkeep.adapters.hosts import aws_lambda, functiongraph
 from dcs_upkeep.adapters.hosts.local import LocalHost
-from dcs_upkeep.adapters.hosts.selfcalls import PERMISSIONS as SELF_CALLS
 from dcs_upkeep.adapters.topics import smn, sns
 from dcs_upkeep.bootstrap import Adapters
 from dcs_upkeep.domain.errors import Problem, SeqTakenError, SettingsError, UpkeepError
@@ -33,10 +33,11 @@ from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
 # No harmless call needs these, so that only a run shows whether they are granted.
 NOT_TRIED = (
     client.PERMISSIONS["restart_or_flush_instances"],
-    client.PERMISSIONS[backups.COPY],
+    backups.PERMISSIONS[backups.COPY],
     *smn.PERMISSIONS.values(),
     *sns.PERMISSIONS.values(),
-    *SELF_CALLS.values(),
+    *functiongraph.PERMISSIONS.values(),
+    *aws_lambda.PERMISSIONS.values(),
 )
 DATE_TIMEOUT_S = (5.0, 5.0)
 SIGNATURE_S = 900  # Huawei Cloud refuses a signature that is older or younger than 15 minutes
@@ -56,14 +57,14 @@ def examine(environ: Mapping[str, str], plans_path: Path, clock: Clock | None = 
             raise SettingsError([Problem("UPKEEP_REGION", "no region is set", "Set it, such as cn-north-4.")])
     except SettingsError as err:
         yield from _failed("settings", err)
-        yield Finding("look", "all else", "not checked", "Mend the settings first.")
+        yield Finding("look", "all else", "not checked", "Correct the settings first.")
         return
     yield from _settings(settings)
     yield from _plans(plans_path, settings)
-    invocation = Adapters(host, settings, clock, Silent())
+    adapters = Adapters(host, settings, clock, Silent())
     yield from _clock(settings, clock)
-    yield from _clouds(invocation)
-    yield from _journal(invocation)
+    yield from _clouds(adapters)
+    yield from _journal(adapters)
     yield Finding("look", "not tried", ", ".join(NOT_TRIED), "No harmless call needs these rights: the first run shows them.")
 
 
@@ -143,25 +144,25 @@ def _clock(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding("ok", what, said)
 
 
-def _clouds(invocation: Adapters) -> Iterator[Finding]:
+def _clouds(adapters: Adapters) -> Iterator[Finding]:
     """Credentials, the rights that reading needs, and the topics."""
     try:
-        source = invocation.credentials.source
-        dcs = invocation.dcs
+        source = adapters.credentials.source
+        endpoints.check(adapters.location, adapters.settings.endpoint)
     except UpkeepError as err:
         yield from _failed("credentials", err)
-        yield Finding("look", "rights and topics", "not checked", "Mend the credentials first.")
+        yield Finding("look", "rights and topics", "not checked", "Correct the credentials first.")
         return
-    yield Finding("ok", "credentials", f"from {source}, project {invocation.project_id}")
-    yield from _rights(dcs)
-    if invocation.settings.alarm_veto:
-        yield _tried("ces:alarmHistory:list", lambda: _answered(invocation.alarms.firing([])))
-    yield from (look_at(topic) for topic in invocation.topics)
+    yield Finding("ok", "credentials", f"from {source}, project {adapters.location.project_id}")
+    yield from _rights(adapters.dcs)
+    if adapters.settings.alarm_veto:
+        yield _tried("ces:alarmHistory:list", lambda: _answered(adapters.alarms.firing([])))
+    yield from (look_at(topic) for topic in adapters.topics)
 
 
 def _rights(dcs: HuaweiDcs) -> Iterator[Finding]:
     """Each read that a run makes, tried on one instance."""
-    rights = client.PERMISSIONS
+    rights = {**client.PERMISSIONS, **backups.PERMISSIONS}
     fleet: tuple[Instance, ...] = ()
 
     def listed() -> str:
@@ -177,21 +178,21 @@ def _rights(dcs: HuaweiDcs) -> Iterator[Finding]:
     if not fleet:
         yield Finding("look", ", ".join(rest), "not checked: the project has no instance in this region", "Check region and project.")
         return
-    one = next((one for one in fleet if one.status == "RUNNING"), fleet[0])
-    yield _tried(rest[0], lambda: f"{len(dcs.show([one.instance_id]))} instance read")
-    yield _tried(rest[1], lambda: f"{len(dcs.configurations(one.instance_id))} parameters read")
-    asked = _tried(rest[2], lambda: _answered(dcs.backups.states({one.instance_id: ""})))
+    instance_id = next((instance for instance in fleet if instance.status == "RUNNING"), fleet[0]).instance_id
+    yield _tried(rest[0], lambda: f"{len(dcs.show([instance_id]))} instance read")
+    yield _tried(rest[1], lambda: f"{len(dcs.configurations(instance_id))} parameters read")
+    asked = _tried(rest[2], lambda: _answered(dcs.backups.states({instance_id: ""})))
     yield asked if asked.state == "ok" else Finding("look", asked.what, asked.said, 'Only "backup": "before" needs it.')
 
 
-def _journal(invocation: Adapters) -> Iterator[Finding]:
+def _journal(adapters: Adapters) -> Iterator[Finding]:
     what = "journal"
     try:
-        journal = invocation.journal
+        journal = adapters.journal
         if journal is None:
-            yield Finding("look", what, "there is none", "Set UPKEEP_JOURNAL: without it, duplicates are not told and a flush is refused.")
+            yield Finding("look", what, "there is none", "Set UPKEEP_JOURNAL, or duplicates are not recognised and a flush is refused.")
             return
-        _write_and_read_back(journal, invocation.clock)
+        _write_and_read_back(journal, adapters.clock)
     except UpkeepError as err:
         yield from _failed(what, err)
         return
@@ -215,7 +216,7 @@ def _write_and_read_back(journal: Journal, clock: Clock) -> None:
         journal.append(stream, 0, {**entry, "again": True})
     except SeqTakenError:
         return
-    raise _UntrueStoreError(f"{journal.name}: it took a second entry at one place, so it cannot tell duplicates. Use another store.")
+    raise _UntrueStoreError(f"{journal.name}: it took a second entry at one place, so it cannot recognise duplicates. Use another store.")
 
 
 def _answered(_: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dcs_upkeep.adapters.topics.smn import SmnTopic
 from dcs_upkeep.adapters.topics.sns import SnsTopic
+from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.ports import Topic
 from dcs_upkeep.local.doctor.finding import Finding
 
@@ -23,16 +24,17 @@ def look_at(topic: Topic) -> Finding:
 
 def _smn(topic: SmnTopic) -> Finding:
     """Source: ListTopicAttributes, GET /v2/{project_id}/notifications/topics/{topic_urn}/attributes."""
-    from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceResponseException
     from huaweicloudsdksmn.v2 import ListTopicAttributesRequest
 
+    from dcs_upkeep.adapters import huawei_sdk
+
+    right = PERMISSIONS["list_topic_attributes"]
+    client, request = topic.client(), ListTopicAttributesRequest(topic_urn=topic.name, name="access_policy")
     try:
-        topic.client().list_topic_attributes(ListTopicAttributesRequest(topic_urn=topic.name, name="access_policy"))
-    except ServiceResponseException as err:
-        return _refused(topic, err.status_code, err.error_code, PERMISSIONS["list_topic_attributes"])
-    except (SdkException, OSError, ValueError, TypeError, AttributeError) as err:  # the SDK's models raise the last three at odd answers
-        said = f"no usable answer came ({type(err).__name__})"
-        return Finding("fail", topic.name, said, "Check UPKEEP_SMN_ENDPOINT and the network path to it.")
+        with huawei_sdk.translated("list_topic_attributes", refused=f"Grant {right}.", unreachable="UPKEEP_SMN_ENDPOINT"):
+            client.list_topic_attributes(request)
+    except CloudError as err:
+        return Finding("fail", topic.name, str(err)) if err.status is None else _refused(topic, err.status, err.code or "", right)
     return Finding("ok", topic.name, "exists")
 
 
