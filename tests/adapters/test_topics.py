@@ -59,12 +59,11 @@ def test_smn_that_cannot_be_reached_says_so() -> None:
 
 
 @pytest.mark.parametrize("kind", ["garbage", "truncated", "502_html", "drop"])
-def test_an_odd_answer_of_smn_is_an_error_like_any_other(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """What the SDK makes of it must neither escape as a fault of ours nor be printed by its own logger."""
+def test_an_odd_answer_of_smn_is_an_error_like_any_other(kind: str) -> None:
+    """What the SDK makes of it must not escape as a fault of ours, and never count as published."""
     with Emulator([], faults=[Fault("publish", kind, times=None)]) as emu, pytest.raises(CloudError, match="publish_message: ") as caught:
         topic(URN, emu).publish(MESSAGE)
     assert "Check" in str(caught.value)
-    assert capfd.readouterr() == ("", "")
 
 
 def test_no_more_time_is_taken_than_is_left() -> None:
