@@ -128,6 +128,13 @@ def test_a_run_that_was_cut_off_is_swept_to_the_report_that_the_old_version_woul
         assert len(w.emu.truth.messages) == messages
 
 
+def test_a_run_that_was_handed_over_may_be_gone_on_with_at_once(url: str) -> None:
+    """Its lease has not lapsed, and nobody holds it any more."""
+    with opened("yielded", url) as w:
+        assert w.run({"resume": STORED["yielded"]["run_id"]})["counts"] == {"completed": 3}
+        assert not set(put_ids(w)) & set(STORED["yielded"]["sent"])
+
+
 def again(stored: Mapping[str, Any]) -> set[str]:
     """The IDs whose last attempt was proven not executed: these are sent once more."""
     verdicts: dict[str, str] = {}
@@ -158,6 +165,8 @@ def test_a_halt_in_force_is_shown_and_let_go_of_by_its_name(url: str) -> None:
     with opened("halted", url) as w:
         assert w.run({"command": "status"})["halt"]["reason"] == "storm"
         assert w.run({"command": "halt", "reason": "another"})["halt"]["id"] == "halt-0"
+        assert w.refused({"command": "release", "halt": "halt-1"})["problems"][0]["path"] == "halt"
+        assert w.run({"command": "status"})["halt"] is not None
         w.run({"command": "release", "halt": "halt-0"})
         assert w.run({"command": "status"})["halt"] is None
 
