@@ -36,9 +36,8 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser, record
     try:
         trigger = Trigger(TriggerKind.ALARM, trigger.id, read_time(time))
     except ValueError:
-        return parser.refuse(
-            trigger, join(path, "time"), f"{shorten(time)} is not a valid time", "Use Cloud Eye's own message format.", record
-        )
+        what = f"{shorten(time)} is not a valid time"
+        return parser.refuse(trigger, join(path, "time"), what, "Use Cloud Eye's own message format.", record)
     status = body.get("alarm_status")
     if status == "ok":
         return Ignored(trigger, "the alarm has ended; only an alarm that begins starts a run", record, parser.run_id(trigger))
@@ -46,7 +45,7 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser, record
         what = f"{shorten(status)} is not a valid alarm status"
         return parser.refuse(trigger, join(path, "alarm_status"), what, "Only alarm and ok are supported.", record)
     if not alarm_id:
-        return parser.refuse(trigger, join(path, "alarm_id"), "the alarm has no id", "Use Cloud Eye's own message format.", record)
+        return parser.refuse(trigger, join(path, "alarm_id"), "the alarm has no ID", "Use Cloud Eye's own message format.", record)
     if (namespace := body.get("namespace")) != NAMESPACE:
         fix = f"Send only alarms of {NAMESPACE} to this function."
         return parser.refuse(trigger, join(path, "namespace"), f"the alarm is about {shorten(namespace)}, not about DCS", fix, record)

@@ -114,15 +114,8 @@ class PayloadParser:
             raise InvalidEventError([Problem(where, "there is no plans.json beside handler.py", "Add the file, or write the request out.")])
         found = self.plans.requests.get(name)
         if found is None:
-            raise InvalidEventError(
-                [
-                    Problem(
-                        where,
-                        f"there is no plan {shorten(name)} in plans.json",
-                        suggest_or_list(name, self.plans.requests),
-                    )
-                ]
-            )
+            what = f"there is no plan {shorten(name)} in plans.json"
+            raise InvalidEventError([Problem(where, what, suggest_or_list(name, self.plans.requests))])
         beside = {"dry_run": asked.dry_run, "approve": asked.approve, "run_id": asked.run_id}
         return found.model_copy(update={**beside, "requested_by": asked.requested_by or found.requested_by})
 
