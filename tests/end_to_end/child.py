@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import boto3
+import huaweicloudsdksmn.v2  # noqa: F401
 
 # Whatever an invocation loads late is loaded here already, once: the processes are forked from one that has imported this file.
-import dcs_upkeep.adapters.dcs.sdk
-import dcs_upkeep.adapters.dcs.transport
-import dcs_upkeep.adapters.journals.dynamodb
-import dcs_upkeep.adapters.journals.sqlite
-import dcs_upkeep.adapters.topics.smn
-import huaweicloudsdksmn.v2  # noqa: F401
 from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.journals import open_journal
@@ -47,39 +42,36 @@ class Task:
 
 
 class WatchedJournal:
-    """A journal that counts its appends, and ends or halts the process at one of them."""
+    """A journal that notes its appends, and ends or halts the process at one of them."""
 
     def __init__(self, inner: Journal, task: Task, talk: Connection) -> None:
         self._inner = inner
         self._task = task
         self._talk = talk
         self._lock = threading.Lock()
-        self._sendings = 0
-        self.appends = 0
+        self.appended: list[object] = []
         self.name, self.durable = inner.name, inner.durable
 
     def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
         with self._lock:  # instances are claimed several at a time
-            self.appends += 1
-            place = self.appends
+            self.appended.append(entry.get("kind"))
+            place = len(self.appended)
         if self._task.kill == ("before", place):
             os.kill(os.getpid(), signal.SIGKILL)
         self._inner.append(stream, seq, entry)
         if self._task.kill == ("after", place):
             os.kill(os.getpid(), signal.SIGKILL)
-        if entry.get("kind") == "sending":
-            self._sendings += 1
-            if self._sendings == self._task.halt_at_sending:
-                # It hurts most here: `sending` is durable, and the lease is asked for next.
-                self._talk.send(HALTED)
-                self._talk.recv()
+        if entry.get("kind") == "sending" and self.appended.count("sending") == self._task.halt_at_sending:
+            # It hurts most here: `sending` is durable, and the lease is asked for next.
+            self._talk.send(HALTED)
+            self._talk.recv()
 
     def read(self, stream: str, after: int = -1) -> list[tuple[int, dict[str, object]]]:
         return self._inner.read(stream, after)
 
 
 def invoke(task: Task, talk: Connection) -> None:
-    """Handle the event, and answer with the report and the number of appends."""
+    """Handle the event, and answer with the report and what was appended, by kinds."""
     boto3.session.Session = lambda **_: WARM
     clock = SharedClock(task.clock)
     journal = WatchedJournal(open_journal(task.journal, clock=clock), task, talk)
@@ -87,4 +79,4 @@ def invoke(task: Task, talk: Connection) -> None:
         report = bootstrap.handle(task.event, host=LocalHost(task.environ), clock=clock, log=lambda *_, **__: None, journal=journal)
     except UpkeepError as err:
         report = {"error": type(err).__name__, "said": str(err), **getattr(err, "report", {})}
-    talk.send((report, journal.appends))
+    talk.send((report, journal.appended))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,19 +13,20 @@ EVENT = {"action": "restart", "select": {"tags": {"env": "test"}}, "run_id": "ni
 LATER_S = 500.0  # past the lease, the longest PUT and the skew
 
 
-def appends_of_a_whole_run(lab: Lab) -> int:
-    said = lab.start(EVENT).end()
+def entries_of_a_whole_run(lab: Lab, event: Any) -> list[str]:
+    """The kinds of all that it appends, in order."""
+    said = lab.start(event).end()
     assert said is not None
-    report, appends = said
+    report, kinds = said
     assert report["status"] == "succeeded"
     assert len(lab.emu.truth.puts) == 2, "two waves"
-    return appends
+    return kinds
 
 
-def killed_and_resumed(lab: Lab, when: str, at: int) -> None:
-    assert lab.start(EVENT, kill=(when, at)).end() is None
+def killed_and_resumed(lab: Lab, event: Any, when: str, at: int) -> dict[str, Any]:
+    assert lab.start(event, kill=(when, at)).end() is None
     lab.clock.sleep(LATER_S)
-    report = lab.run(EVENT)
+    report = lab.run(event)
     assert "error" not in report, report
     sent = lab.sent()
     assert len(sent) == len(set(sent)), f"killed {when} append {at}: an instance was sent twice"
@@ -36,15 +38,30 @@ def killed_and_resumed(lab: Lab, when: str, at: int) -> None:
             assert done == 0, one
     entries = lab.entries(report["run_id"])
     assert [entry["kind"] for entry in entries].count("reported") == 1
-    again = lab.run(EVENT)
+    again = lab.run(event)
     assert again["replayed"] is True
     assert again["instances"] == report["instances"]
+    return report
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
 def test_at_every_append(store: str, when: str, lab: Callable[..., Lab]) -> None:
-    appends = appends_of_a_whole_run(lab(store))
-    assert appends > 15, "claims, plan, two waves, their answers and the report"
-    for at in range(1, appends + 1):
-        killed_and_resumed(lab(store), when, at)
+    kinds = entries_of_a_whole_run(lab(store), EVENT)
+    assert {"claimed", "planned", "held", "sending", "sent", "watched", "reported", "left"} <= set(kinds)
+    for at in range(1, len(kinds) + 1):
+        killed_and_resumed(lab(store), EVENT, when, at)
+
+
+def test_a_flush_whose_answer_died_with_its_process_is_not_sent_again(lab: Callable[..., Lab]) -> None:
+    """Nothing shows that a flush was executed, once it is over: the journal alone knows that it may have been."""
+    first = lab()
+    event = {**EVENT, "action": "flush"}
+    event["approve"] = first.run({**event, "dry_run": True})["plan"]["digest"]
+    kinds = entries_of_a_whole_run(first, event)
+    for at in (place for place, kind in enumerate(kinds, 1) if kind == "sent"):
+        one = lab()
+        report = killed_and_resumed(one, event, "before", at)
+        for instance_id in one.emu.truth.puts[-1].ids:
+            assert len(one.emu.truth.executions(instance_id)) == 1
+            assert [row["outcome"] for row in report["instances"] if row["instance_id"] == instance_id] == ["unknown"]

@@ -14,9 +14,7 @@ LATER_S = 500.0  # past the lease, the longest PUT and the skew
 
 @pytest.mark.parametrize("attempt", [1, 2])
 @pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
-def test_a_stalled_owner_that_wakes_after_it_was_taken_over_sends_nothing_more(
-    store: str, attempt: int, lab: Callable[..., Lab]
-) -> None:
+def test_a_stalled_owner_that_wakes_after_it_was_taken_over_sends_nothing_more(store: str, attempt: int, lab: Callable[..., Lab]) -> None:
     """Frozen when this attempt is on record and has not left yet; time has gone on when it wakes."""
     one = lab(store)
     owner = one.start(EVENT, halt_at_sending=attempt)
@@ -45,6 +43,7 @@ def test_of_eight_concurrent_deliveries_one_runs(store: str, lab: Callable[..., 
     report = owner.report
     assert (report["status"], report["replayed"]) == ("succeeded", False)
     assert sorted(one.sent()) == sorted(one.ids)
+    assert len({entry["owner"] for entry in one.entries(report["run_id"])}) == 1, "nobody took it over"
 
 
 def test_of_two_runs_over_one_instance_one_acts(lab: Callable[..., Lab]) -> None:
