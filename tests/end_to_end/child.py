@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import threading
@@ -12,9 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import boto3
-import huaweicloudsdksmn.v2  # noqa: F401
 
-# Whatever an invocation loads late is loaded here already, once: the processes are forked from one that has imported this file.
 from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.journals import open_journal
@@ -24,6 +23,10 @@ from tests.end_to_end.shared_clock import SharedClock
 
 AWS_KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 HALTED = "halted"
+# The processes are forked from one that has imported this file, so that what an invocation loads late is loaded once.
+for name in ("adapters.dcs.sdk", "adapters.dcs.transport", "adapters.journals.dynamodb", "adapters.journals.sqlite", "adapters.topics.smn"):
+    importlib.import_module(f"dcs_upkeep.{name}")
+importlib.import_module("huaweicloudsdksmn.v2")
 # A session reads megabytes of JSON for its first client; one that has read them serves every process.
 WARM = boto3.session.Session(**{name.lower(): value for name, value in AWS_KEYS.items()})
 WARM.client("dynamodb", region_name="eu-central-1")
@@ -31,7 +34,7 @@ WARM.client("dynamodb", region_name="eu-central-1")
 
 @dataclass(frozen=True)
 class Task:
-    """What to do. `kill`: the append to die at, counted from 1, and on which side of it. `halt_at_sending`: the attempt, counted from 1, to wait at."""
+    """What to do. `kill`: on which side of which append to die; `halt_at_sending`: which attempt to wait at. Both count from 1."""
 
     event: Any
     environ: Mapping[str, str]
