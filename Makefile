@@ -16,7 +16,7 @@ demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulat
 check: ## set up, then lint, strict types, sam validate and all tests
 	$(PYTHON) tools/dev.py check
 
-test: ## set up, then the tests alone; ARGS="-k name" for some
+test: ## set up, then the tests alone; ARGS="-k name" for some, ARGS="-n 0" on one core
 	$(PYTHON) tools/dev.py test $(ARGS)
 
 lint: ## ruff

@@ -63,9 +63,14 @@ def types(_: Sequence[str]) -> None:
     run([environment("requirements-test.txt"), "-m", "mypy"])
 
 
+def pytest_words(args: Sequence[str]) -> list[str]:
+    """Tests run on every core unless `args` says otherwise: of an option that is given twice, pytest takes the last."""
+    return ["-m", "pytest", "-n", "auto", "--dist", "loadgroup", *args]
+
+
 def test(args: Sequence[str]) -> None:
     """The tests."""
-    run([environment("requirements-test.txt"), "-m", "pytest", *(args or ["-n", "auto", "--dist", "loadgroup"])])
+    run([environment("requirements-test.txt"), *pytest_words(args)])
 
 
 def wheels() -> None:

@@ -1,99 +1,85 @@
-"""One invocation in a process of its own, which can be killed or stopped at any of its journal's entries.
-
-Reads one JSON object from standard input: the emulator's address, the journal, the event, how far its clock is ahead, and where to die.
-"""
+"""One invocation in a process of its own, which dies or waits at any of its journal's entries."""
 
 from __future__ import annotations
 
-import json
+import importlib
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal
+
+import boto3
 
 from dcs_upkeep import bootstrap
-from dcs_upkeep.adapters.clocks import SystemClock
-from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.domain.errors import UpkeepError
 from dcs_upkeep.domain.ports import Journal
+from tests.end_to_end.shared_clock import SharedClock
+
+AWS_KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+HALTED = "halted"
+# The processes are forked from one that has imported this file, so that what an invocation loads late is loaded once.
+for name in ("adapters.dcs.sdk", "adapters.dcs.transport", "adapters.journals.dynamodb", "adapters.journals.sqlite", "adapters.topics.smn"):
+    importlib.import_module(f"dcs_upkeep.{name}")
+importlib.import_module("huaweicloudsdksmn.v2")
+# A session reads megabytes of JSON for its first client; one that has read them serves every process.
+WARM = boto3.session.Session(**{name.lower(): value for name, value in AWS_KEYS.items()})
+WARM.client("dynamodb", region_name="eu-central-1")
 
 
-class ShiftedClock(SystemClock):
-    """Real time, so many seconds ahead, running faster: tests must not wait for leases."""
+@dataclass(frozen=True)
+class Task:
+    """What to do. `kill`: on which side of which append to die; `halt_at_sending`: which attempt to wait at. Both count from 1."""
 
-    def __init__(self, ahead_s: float, scale: float) -> None:
-        self._ahead_s = ahead_s
-        self._scale = scale
-        self._began = time.monotonic()
-        self._at = datetime.fromisoformat("2026-11-24T03:00:00+00:00")
-
-    def monotonic(self) -> float:
-        return self._ahead_s + (time.monotonic() - self._began) * self._scale
-
-    def now(self) -> datetime:
-        return self._at + timedelta(seconds=self.monotonic())
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(max(0.0, seconds) / self._scale)
+    event: Any
+    environ: Mapping[str, str]
+    journal: str
+    clock: Path
+    kill: tuple[Literal["before", "after"], int] | None = None
+    halt_at_sending: int = 0
 
 
-class Deadly:
-    """A journal that ends the process at its n-th append, just before or just after it."""
+class WatchedJournal:
+    """A journal that notes its appends, and ends or halts the process at one of them."""
 
-    def __init__(self, inner: Journal, at: int, when: str) -> None:
+    def __init__(self, inner: Journal, task: Task, talk: Connection) -> None:
         self._inner = inner
-        self._at = at
-        self._when = when
-        self._count = 0
+        self._task = task
+        self._talk = talk
         self._lock = threading.Lock()
+        self.appended: list[object] = []
         self.name, self.durable = inner.name, inner.durable
 
     def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
         with self._lock:  # instances are claimed several at a time
-            self._count += 1
-            place = self._count
-        if place == self._at and self._when == "before":
+            self.appended.append(entry.get("kind"))
+            place = len(self.appended)
+        if self._task.kill == ("before", place):
             os.kill(os.getpid(), signal.SIGKILL)
         self._inner.append(stream, seq, entry)
-        if place == self._at and self._when == "after":
+        if self._task.kill == ("after", place):
             os.kill(os.getpid(), signal.SIGKILL)
+        if entry.get("kind") == "sending" and self.appended.count("sending") == self._task.halt_at_sending:
+            # It hurts most here: `sending` is durable, and the lease is asked for next.
+            self._talk.send(HALTED)
+            self._talk.recv()
 
     def read(self, stream: str, after: int = -1) -> list[tuple[int, dict[str, object]]]:
         return self._inner.read(stream, after)
 
 
-def main() -> None:
-    """Handle the event and print the report."""
-    told: dict[str, Any] = json.load(sys.stdin)
-    clock = ShiftedClock(told["ahead_s"], told.get("scale", 100.0))
-    journal: Journal = open_journal(told["journal"], clock=clock)
-    if told.get("kill_at"):
-        journal = Deadly(journal, told["kill_at"], told["kill_when"])
-    if told.get("stop_before_put"):
-        # Frozen where it hurts most: after `sending` is durable, before the lease is asked for.
-        left = HuaweiDcs.put_timeout_s
-        asked = [0]
-
-        def freeze(self: HuaweiDcs) -> float:
-            asked[0] += 1
-            if asked[0] == told["stop_before_put"]:
-                print("stopped", flush=True)
-                os.kill(os.getpid(), signal.SIGSTOP)
-            return left(self)
-
-        HuaweiDcs.put_timeout_s = freeze  # type: ignore[method-assign]
+def invoke(task: Task, talk: Connection) -> None:
+    """Handle the event, and answer with the report and what was appended, by kinds."""
+    boto3.session.Session = lambda **_: WARM
+    clock = SharedClock(task.clock)
+    journal = WatchedJournal(open_journal(task.journal, clock=clock), task, talk)
     try:
-        report = bootstrap.handle(told["event"], host=LocalHost(told["environ"]), clock=clock, log=lambda *_, **__: None, journal=journal)
+        report = bootstrap.handle(task.event, host=LocalHost(task.environ), clock=clock, log=lambda *_, **__: None, journal=journal)
     except UpkeepError as err:
         report = {"error": type(err).__name__, "said": str(err), **getattr(err, "report", {})}
-    print(json.dumps(report), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    talk.send((report, journal.appended))
