@@ -1,11 +1,16 @@
-"""What the tests of every layer share: Amazon's services, played by moto over HTTP."""
+"""What the tests of every layer share: Amazon's services, played by moto over HTTP, and made-up examples without a time limit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
+
+# Hypothesis fails an example that takes 200 ms, or 10 that took long to make up: on a busy machine that says nothing of ours.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 @pytest.fixture(scope="session")

@@ -155,7 +155,7 @@ zones = st.sampled_from((BERLIN, NEW_YORK, SYDNEY, SHANGHAI, SANTIAGO, LORD_HOWE
 quarters = st.integers(0, 366 * 96).map(lambda n: at("2026-01-01 00:00") + timedelta(minutes=15 * n))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(window=st.builds(WindowRule, days_of_week, times_of_day, times_of_day, zones), now=quarters)
 def test_no_earlier_moment_is_open_than_the_next_opening(window, now):
     """Every quarter of an hour before it is tried: windows and clock changes of these zones lie on quarters."""

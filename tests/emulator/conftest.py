@@ -13,7 +13,7 @@ from huaweicloudsdksmn.v2 import SmnClient
 
 from dcs_upkeep.local.emulator import Emulator, Instance, make_fleet
 
-READ_TIMEOUT_S = 1.5
+READ_TIMEOUT_S = 30.0  # longer than any answer takes on a busy machine
 
 
 class Clock:
@@ -58,11 +58,12 @@ def connect() -> Callable[..., DcsClient]:
         sk: str | None = None,
         project_id: str | None = None,
         security_token: str | None = None,
+        read_timeout_s: float = READ_TIMEOUT_S,
     ) -> DcsClient | SmnClient:
         credentials = BasicCredentials(ak or emu.ak, sk or emu.sk, project_id or emu.project_id)
         if security_token:
             credentials = credentials.with_security_token(security_token)
-        config = HttpConfig(timeout=(2, READ_TIMEOUT_S))
+        config = HttpConfig(timeout=(READ_TIMEOUT_S, read_timeout_s))
         return kind.new_builder().with_http_config(config).with_credentials(credentials).with_endpoint(emu.url).build()
 
     return connect_to

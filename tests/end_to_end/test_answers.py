@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dcs_upkeep.domain.model import AnswerKind
@@ -167,8 +169,10 @@ def test_a_flush_is_sent_at_most_once_whatever_happens(kind: str) -> None:
         event = {"action": "flush", "instances": w.ids, "rollout": {"canary": 0}}
         digest = w.run({**event, "dry_run": True})["plan"]["digest"]
         w.emu.add_fault(fault)
-        report = w.run({**event, "approve": digest}, left_s=12.0 if kind == "hang" else None)
-        assert len(w.puts) <= 1
+        # What hangs is given up in the machine's own time: as little is left as a wave is begun with, and no topic wants a part of it.
+        short: dict[str, Any] = {"left_s": 7.5, "UPKEEP_TOPICS": ""} if kind == "hang" else {}
+        report = w.run({**event, "approve": digest}, **short)
+        assert len(w.puts) == 1
         assert max(w.executions().values(), default=0) <= 1
         assert "completed" not in w.outcomes(report).values()
 

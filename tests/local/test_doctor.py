@@ -20,6 +20,7 @@ from dcs_upkeep.domain.errors import UpkeepError
 from dcs_upkeep.local.doctor import checks
 from dcs_upkeep.local.doctor.finding import Finding
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
+from tests.fakes import FakeClock
 from tests.local.test_cli import cli
 from tests.tables import create_table
 
@@ -34,7 +35,8 @@ def examine(tmp_path: Path) -> Iterator[Callable[..., list[Finding]]]:
     running: list[Emulator] = []
 
     def run(emulator: Mapping[str, Any] | None = None, plans: Path | None = None, **changes: str | None) -> list[Finding]:
-        options = {"fleet": make_fleet(3), "topics": [URN], **(emulator or {})}
+        clock = FakeClock()  # nobody waits between two attempts, and no slow machine makes it go wrong
+        options = {"fleet": make_fleet(3), "topics": [URN], "wall_clock": clock.now, **(emulator or {})}
         emu = Emulator(options.pop("fleet"), **options).start()
         running.append(emu)
         settings: dict[str, str | None] = {
@@ -50,7 +52,7 @@ def examine(tmp_path: Path) -> Iterator[Callable[..., list[Finding]]]:
             **changes,
         }
         environ = {key: value for key, value in settings.items() if value is not None}
-        found = list(checks.examine(environ, plans or tmp_path / "plans.json"))
+        found = list(checks.examine(environ, plans or tmp_path / "plans.json", clock))
         assert emu.truth.count("put") + emu.truth.count("publish") + emu.truth.count("copy") == 0, "it only reads"
         assert emu.sk not in " ".join(map(str, found))
         return found
@@ -182,7 +184,7 @@ def test_an_answer_without_a_date_is_worth_a_look(date: str | None, examine: Cal
         def log_message(self, *args: object) -> None: ...
 
     with http.server.HTTPServer(("127.0.0.1", 0), Timeless) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         found = examine(UPKEEP_ENDPOINT=f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
     assert of(found, "clock").state == "look"
