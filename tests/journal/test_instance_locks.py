@@ -193,7 +193,7 @@ def test_a_store_that_cannot_tell_raises(clock: FakeClock) -> None:
 
 
 REACHED = {"restart": AT - 60}
-TAKEN = "the run 'b' has claimed it until 2026-11-02T02:30:01Z"
+TAKEN = "it is claimed by the run 'b' until 2026-11-02T02:30:01Z"
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ TAKEN = "the run 'b' has claimed it until 2026-11-02T02:30:01Z"
         (LockRecord("b", AT + 1.9), "claims", TAKEN),
         (LockRecord("b", AT + 1.9, reached_at=REACHED), "claims", TAKEN),
         (LockRecord("b", AT), None, ""),
-        (LockRecord(reached_at=REACHED), "cooldown", "this action reached it at 2026-11-02T02:29Z, less than 100 s ago"),
-        (LockRecord(ours=True, reached_at=REACHED), "cooldown", "this action reached it at 2026-11-02T02:29Z, less than 100 s ago"),
+        (LockRecord(reached_at=REACHED), "cooldown", "this action last reached it at 2026-11-02T02:29Z, less than 100 s ago"),
+        (LockRecord(ours=True, reached_at=REACHED), "cooldown", "this action last reached it at 2026-11-02T02:29Z, less than 100 s ago"),
         (LockRecord(reached_at={"restart": AT - 100}), None, ""),
         (LockRecord(reached_at={"stop": AT - 1}), None, ""),
     ],
