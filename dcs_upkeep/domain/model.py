@@ -192,7 +192,7 @@ class RunStatus(StrEnum):
 
 
 class AnswerKind(StrEnum):
-    """What one answer to a status PUT means for the IDs in it: the first column of the design's table, as classes."""
+    """What one answer to a status PUT means for the IDs in it: the first column of the table in docs/architecture.md, as classes."""
 
     RESULTS = "results"  # a result list; each ID is judged by its own row
     THROTTLED = "throttled"  # 429: not executed

@@ -18,7 +18,7 @@ from dcs_upkeep.domain.problems import join, kind, shorten, to_problem
 
 # What may stand beside `plan`: who asks and how, never what.
 BESIDE_PLAN = frozenset({"plan", "dry_run", "approve", "run_id", "requested_by"})
-# Labels, keys and approvals: two requests that differ only in these ask for the same thing (design, "Same key").
+# Labels, keys and approvals: two requests that differ only in these ask for the same thing.
 NOT_COMPARED = frozenset({"name", "requested_by", "approve", "run_id"})
 MAX_IDS = 100_000
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")

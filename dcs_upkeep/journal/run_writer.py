@@ -37,7 +37,7 @@ from dcs_upkeep.journal.entries import (
 from dcs_upkeep.journal.run_state import RunState
 from dcs_upkeep.journal.run_stream import LeasedStream
 
-PIECE_CHARS = 100_000  # entries stay under 300 KB even where every character takes two bytes or more
+PIECE_CHARS = 100_000  # entries stay under 300 KB even if every character takes two bytes or more
 PIECE_OUTCOMES = 200
 PIECE_BASELINE = 1_000
 

@@ -29,7 +29,7 @@ class Demo:
 
 @contextmanager
 def demo(fleet: Path | None, instances: int, time_scale: float, settings: Mapping[str, str]) -> Iterator[Demo]:
-    """Run it for as long as the block lasts. `settings`: the caller's own, taken where they do not point elsewhere."""
+    """Run it for as long as the block lasts. `settings`: the caller's own, taken if they do not point elsewhere."""
     rows = read_fleet(json.loads(fleet.read_text(encoding="utf-8"))) if fleet else make_fleet(instances, tags={"env": "demo"})
     clock = ScaledClock(time_scale)
     with Emulator(rows, clock=clock.monotonic, base_date=utc_now()) as emulator:

@@ -21,7 +21,7 @@ REFUSED = 2
 
 
 def _console() -> Console:
-    """As wide as the terminal; where it is piped, wide enough that nothing is cut."""
+    """As wide as the terminal; if it is piped, wide enough that nothing is cut."""
     return Console() if sys.stdout.isatty() else Console(width=200)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run is under way: fed by the log, drawn live on a terminal, plain lines where it is piped."""
+"""What a person sees while a run is under way: fed by the log, drawn live on a terminal, plain lines if it is piped."""
 
 from __future__ import annotations
 
@@ -143,18 +143,18 @@ def closing_table(report: Mapping[str, Any], width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("name", "instance", "wave", "outcome", "after", "why"):
         table.add_column(title, justify="right" if title in ("wave", "after") else "left", no_wrap=title != "why")
-    for one in report["instances"]:
-        guard = f"[{one['guard']}] " if one["guard"] else ""
-        elapsed = f"{one['elapsed_s']:.0f} s" if one["elapsed_s"] is not None else ""
-        style = "green" if _is_fine(one["outcome"]) else "red"
-        wave = str(one["wave"] or "")
+    for row in report["instances"]:
+        guard = f"[{row['guard']}] " if row["guard"] else ""
+        elapsed = f"{row['elapsed_s']:.0f} s" if row["elapsed_s"] is not None else ""
+        style = "green" if _is_fine(row["outcome"]) else "red"
+        wave = str(row["wave"] or "")
         cells = (
-            one["name"] or "",
-            one["instance_id"] if wide else one["instance_id"][:8],
+            row["name"] or "",
+            row["instance_id"] if wide else row["instance_id"][:8],
             wave,
-            Text(one["outcome"], style),
+            Text(row["outcome"], style),
             elapsed,
-            Text(guard + one["reason"]),
+            Text(guard + row["reason"]),
         )
         table.add_row(*cells)
     return table
@@ -165,11 +165,11 @@ def closing_lines(report: Mapping[str, Any]) -> list[str]:
     counts = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["counts"].items()) or "no instance"
     replayed = " (the first report of this run, replayed)" if report["replayed"] else ""
     lines = [f"{report['status']}: {counts}, in {report['elapsed_s']:g} s, run {report['run_id']}{replayed}"]
-    losing = [one for one in report["instances"] if one["outcome"] == "planned" and one["loses_data"] is not False]
+    losing = [row for row in report["instances"] if row["outcome"] == "planned" and row["loses_data"] is not False]
     if losing:
-        lines.append(f"data would be lost on {len(losing)}: {', '.join(one['name'] or one['instance_id'] for one in losing)}")
+        lines.append(f"data would be lost on {len(losing)}: {', '.join(row['name'] or row['instance_id'] for row in losing)}")
     if report["plan"]["digest"] and report["plan"]["dry_run"]:
         lines.append(f"digest: {report['plan']['digest']}")
     lines += [f"note: {note}" for note in report["notes"]]
-    lines += [f"problem: {one['path'] + ': ' if one['path'] else ''}{one['what']}. {one['fix']}" for one in report["problems"]]
+    lines += [f"problem: {row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}" for row in report["problems"]]
     return [*lines, f"next: {report['next']}"]

@@ -21,7 +21,7 @@ def make_waves(targets: Sequence[Instance], request: Request) -> tuple[tuple[str
     if not targets:
         return ()
     if request.watch is False:
-        return (tuple(one.instance_id for one in targets),)
+        return (tuple(instance.instance_id for instance in targets),)
     rollout = request.rollout
     canary = DEFAULT_CANARY if rollout.canary is None else rollout.canary
     size = DEFAULT_WAVE_SIZE if rollout.wave_size is None else rollout.wave_size
@@ -31,7 +31,7 @@ def make_waves(targets: Sequence[Instance], request: Request) -> tuple[tuple[str
         room = canary if canary and not waves else size
         wave = _take(rest, min(room, size) if canary and not waves else room, rollout.spread_by)
         taken = set(wave)
-        rest = [one for one in rest if one.instance_id not in taken]
+        rest = [instance for instance in rest if instance.instance_id not in taken]
         waves.append(wave)
     return tuple(waves)
 
@@ -42,14 +42,14 @@ def _take(rest: Sequence[Instance], room: int, spread_by: str | None) -> tuple[s
     Instances without the tag count as having one value in common: whether they belong together cannot be told.
     """
     if spread_by is None:
-        return tuple(one.instance_id for one in rest[:room])
+        return tuple(instance.instance_id for instance in rest[:room])
     wave: list[str] = []
     values: set[str | None] = set()
-    for one in rest:
-        value = one.tags.get(spread_by)
+    for instance in rest:
+        value = instance.tags.get(spread_by)
         if len(wave) < room and value not in values:
             values.add(value)
-            wave.append(one.instance_id)
+            wave.append(instance.instance_id)
     return tuple(wave)
 
 

@@ -20,10 +20,10 @@ NEXT_BYTES = 20_000  # an event for thousands of instances stands in the returne
 
 
 def compose(report: Report, max_bytes: int = MAX_BYTES) -> tuple[Message, ...]:
-    """The report for a topic: one message, or several where what is not fine alone is longer than `max_bytes`."""
+    """The report for a topic: one message, or several if what is not fine alone is longer than `max_bytes`."""
     fine, not_fine = _sorted_out(report["instances"])
     head, subject = _head(report), _subject(report)
-    told = [f"  {_line(one)}" for one in not_fine]
+    told = [f"  {_line(row)}" for row in not_fine]
     if _size([*head, *told]) > max_bytes:
         told = list(_grouped(not_fine))
     parts = _parts(head, told, max_bytes)
@@ -92,39 +92,39 @@ def _head(report: Report) -> list[str]:
     if report.get("possibly_repeated"):
         lines.append("Note:    an earlier invocation may have sent this message already.")
     lines += [f"Note:    {note}" for note in report["notes"]]
-    lines += [f"Problem: {one['path'] + ': ' if one['path'] else ''}{one['what']}. {one['fix']}" for one in report["problems"]]
-    losing = [one for one in report["instances"] if one["loses_data"] is not False and one["outcome"] == OutcomeKind.PLANNED]
+    lines += [f"Problem: {row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}" for row in report["problems"]]
+    losing = [row for row in report["instances"] if row["loses_data"] is not False and row["outcome"] == OutcomeKind.PLANNED]
     if losing:
-        lines += ["", f"Data would be lost on {len(losing)}:", *(f"  {one['name'] or ''} {one['instance_id']}" for one in losing[:500])]
+        lines += ["", f"Data would be lost on {len(losing)}:", *(f"  {row['name'] or ''} {row['instance_id']}" for row in losing[:500])]
     return [*lines, ""]
 
 
 def _sorted_out(instances: Sequence[InstanceReport]) -> tuple[list[InstanceReport], list[InstanceReport]]:
     """(fine, not fine), each in the order in which a reader wants them."""
-    ordered = sorted(instances, key=lambda one: (OutcomeKind(one["outcome"]).place, one["wave"] or 0))
-    fine = [one for one in ordered if OutcomeKind(one["outcome"]).fine]
-    return fine, [one for one in ordered if not OutcomeKind(one["outcome"]).fine]
+    ordered = sorted(instances, key=lambda row: (OutcomeKind(row["outcome"]).place, row["wave"] or 0))
+    fine = [row for row in ordered if OutcomeKind(row["outcome"]).fine]
+    return fine, [row for row in ordered if not OutcomeKind(row["outcome"]).fine]
 
 
-def _line(one: InstanceReport) -> str:
-    wave = f", wave {one['wave']}" if one["wave"] else ""
-    guard = f" [{one['guard']}]" if one["guard"] else ""
-    return f"{OutcomeKind(one['outcome']).words:13} {one['name'] or '-'} ({one['instance_id']}{wave}){guard}: {one['reason']}"
+def _line(row: InstanceReport) -> str:
+    wave = f", wave {row['wave']}" if row["wave"] else ""
+    guard = f" [{row['guard']}]" if row["guard"] else ""
+    return f"{OutcomeKind(row['outcome']).words:13} {row['name'] or '-'} ({row['instance_id']}{wave}){guard}: {row['reason']}"
 
 
 def _grouped(instances: Iterable[InstanceReport]) -> Iterable[str]:
     """The same with each reason once: outcome and reason, then bare IDs."""
 
-    def key(one: InstanceReport) -> tuple[str, str]:
-        return one["outcome"], one["reason"]
+    def key(row: InstanceReport) -> tuple[str, str]:
+        return row["outcome"], row["reason"]
 
     for (outcome, reason), group in groupby(sorted(instances, key=key), key):
         yield f"  {OutcomeKind(outcome).words}: {reason}"
-        yield from (f"    {one['instance_id']}" for one in group)
+        yield from (f"    {row['instance_id']}" for row in group)
 
 
 def _parts(head: list[str], told: Sequence[str], max_bytes: int) -> list[list[str]]:
-    """Lines cut into messages that each fit; one where it can be. Every one begins as a report does, so that it is known for one."""
+    """Lines cut into messages that each fit; one if it can be. Every one begins as a report does, so that it is known for one."""
     parts, size = [list(head)], _size(head)
     if told:
         parts[0].append("Not fine:")
@@ -143,8 +143,8 @@ def _fine_lines(fine: Sequence[InstanceReport], room: int) -> list[str]:
         return []
     lines = ["", "Fine:"]
     size = _size(lines)
-    for number, one in enumerate(fine):
-        line = f"  {_line(one)}"
+    for number, row in enumerate(fine):
+        line = f"  {_line(row)}"
         size += _size([line])
         if size > room:
             return [*lines, f"  ... and {len(fine) - number} more that are fine, left out here to fit the topic's limit"]

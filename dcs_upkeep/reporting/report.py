@@ -103,7 +103,7 @@ class Header:
 
 
 def status_of(outcomes: Iterable[Outcome], *, halted: bool = False, refused: bool = False) -> RunStatus:
-    """The first that fits, in the design's order. `refused`: the event or the plan was refused whole."""
+    """The first that fits, in this order. `refused`: the event or the plan was refused whole."""
     kinds = {outcome.outcome for outcome in outcomes}
     if halted:
         return RunStatus.HALTED

@@ -1,4 +1,4 @@
-"""The status PUT: each row of the design's answer table, over HTTP, on the real SDK."""
+"""The status PUT: each row of the table in docs/architecture.md, over HTTP, on the real SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The design's table under "Sending", row by row, over HTTP: what is sent again, what never, and what the report says."""
+"""The table of answers in docs/architecture.md, row by row, over HTTP: what is sent again, what never, and what the report says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The design's tables under "Outcomes and status", row by row: the status, and whether the function raises or returns."""
+"""The tables of outcomes and statuses, row by row: the status, and whether the function raises or returns."""
 
 from __future__ import annotations
 

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.model import Instance, Plan, ShownPlan
@@ -19,27 +17,9 @@ from dcs_upkeep.guards.policy import make_policy
 from dcs_upkeep.journal.entries import plan_from_json, plan_to_json
 from dcs_upkeep.planning.plan import PlanReadings, make_digest, make_plan, to_classify
 from dcs_upkeep.planning.selection import selected
-from dcs_upkeep.planning.waves import failure_budget, make_waves
+from tests.planning.fleets import fleet, instance
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
-
-
-def instance(number: int, **changes: Any) -> Instance:
-    one = f"00000000-0000-4000-8000-{number:012d}"
-    return Instance(
-        **{
-            "instance_id": one,
-            "name": f"cache-{number:03d}",
-            "status": "RUNNING",
-            "engine_version": "5.0",
-            "tags": {"env": "prod"},
-            **changes,
-        }
-    )
-
-
-def fleet(*instances: Instance) -> dict[str, Instance]:
-    return {one.instance_id: one for one in instances}
 
 
 def plan(request: dict[str, Any], known: dict[str, Instance], settings: dict[str, str] | None = None, **readings: Any) -> Plan:
@@ -54,52 +34,10 @@ def to_be_read(request: dict[str, Any], known: dict[str, Instance], settings: Se
     return to_classify(selected(asked, known), known, make_policy(asked, settings))
 
 
-@pytest.mark.parametrize(
-    ("select", "numbers"),
-    [
-        ({"tags": {"env": "prod"}}, [1, 2, 4]),
-        ({"tags": {"env": "prod", "app": "web"}}, [2]),
-        ({"name": "cache-00[13]"}, [1, 3]),
-        ({"name": "Cache-*"}, []),
-        ({"engine_versions": ["5.0"]}, [1, 2, 3]),
-        ({"engine_versions": ["6"]}, [4]),
-        ({"engine_versions": ["4"]}, []),
-        ({"tags": {"env": "prod"}, "exclude_tags": {"app": "web"}}, [1, 4]),
-        ({"tags": {"env": "prod"}, "exclude_instances": ["00000000-0000-4000-8000-000000000001"]}, [2, 4]),
-    ],
-)
-def test_all_conditions_of_a_selection_must_hold(select: dict[str, Any], numbers: list[int]) -> None:
-    known = fleet(
-        instance(1), instance(2, tags={"env": "prod", "app": "web"}), instance(3, tags={"env": "dev"}), instance(4, engine_version="6.0")
-    )
-    found = selected(parse_request({"action": "restart", "select": select}), known)
-    assert [int(one[-3:]) for one in found] == numbers
-
-
 def test_an_explicit_id_that_does_not_exist_is_refused_by_name() -> None:
     made = plan({"action": "restart", "instances": [instance(1).instance_id, instance(9).instance_id]}, fleet(instance(1)))
     (refused,) = made.settled
     assert (refused.guard, refused.instance_id) == ("found", instance(9).instance_id)
-
-
-@given(st.integers(0, 130), st.integers(0, 5), st.integers(1, 60), st.integers(0, 4))
-def test_waves_keep_the_order_and_neither_lose_nor_double_an_id(count: int, canary: int, size: int, shards: int) -> None:
-    targets = [instance(number, tags={"shard": str(number % shards)} if shards else {}) for number in range(count)]
-    rollout: dict[str, Any] = {"canary": canary, "wave_size": size, **({"spread_by": "shard"} if shards else {})}
-    waves = make_waves(targets, parse_request({"action": "restart", "select": {"name": "*"}, "rollout": rollout}))
-    flat = [one for wave in waves for one in wave]
-    assert sorted(flat) == [one.instance_id for one in targets]
-    assert all(1 <= len(wave) <= max(size, canary) for wave in waves)
-    if count and canary and not shards:
-        assert len(waves[0]) <= min(canary, size)
-        assert flat == [one.instance_id for one in targets]
-
-
-@pytest.mark.parametrize(
-    ("share", "count", "budget"), [(3, 10, 3), ("5%", 39, 1), ("5%", 19, 0), ("100%", 7, 7), ("33.3%", 3, 0), ("29%", 100, 29)]
-)
-def test_a_share_of_failures_is_rounded_down(share: Any, count: int, budget: int) -> None:
-    assert failure_budget(share, count) == budget
 
 
 def test_the_digest_does_not_depend_on_order_and_is_pinned() -> None:

@@ -86,7 +86,7 @@ def merged(first: Instance, second: Instance) -> Instance:
 
 
 def _text(value: object) -> str:
-    """Plain text of a plain value; the documented samples hold numbers and booleans where text is announced."""
+    """Plain text of a plain value; the documented samples hold numbers and booleans although text is announced."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else ""

@@ -1,6 +1,6 @@
 """What the cloud answered to a status PUT, translated once into an `Answer`. Pure; needs no SDK to be imported.
 
-The table is the design's, under "Sending". Where nothing is documented, the answer counts as lost: then evidence decides.
+The table is in docs/architecture.md, under "What an answer means". What is documented nowhere counts as lost: then evidence decides.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def from_error(err: Exception, clean: Callable[[object], str], *, not_sent: bool
 
 
 def _kind(status: int, code: str) -> AnswerKind:
-    """The design's table. `code` in its canonical spelling."""
+    """The same table. `code` in its canonical spelling."""
     if status == 429:
         return AnswerKind.THROTTLED
     if status in (401, 403):
