@@ -261,6 +261,7 @@ class Plan:
     watch_timeout_s: float | None = 1800.0
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    read_at: float | None = None  # when its readings began, in seconds since 1970
 
     @property
     def refusal(self) -> Refusal | None:

@@ -145,6 +145,9 @@ class Settings:
         (), parse_blackout, "Comma-separated ISO dates (whole days in UTC) and intervals `from/to` during which nothing is sent", "none"
     )
     plans_only: bool = _setting(False, _flag, "Accept only the reviewed plans and alarm rules of `plans.json`", "`0`")
+    recheck_s: float = _setting(
+        600.0, _seconds(10, 86_400), "How old a reading of data-loss classes may be when an instance is acted on; older ones are read again"
+    )
     approval_max_age_s: float = _setting(
         86_400.0, _seconds(60, 30 * 86_400), "How long an approval is valid after its dry run, if the dry run is in the journal"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dcs_upkeep.domain.errors import CloudError, FencedError, JournalError
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
 from dcs_upkeep.domain.run import Disposition, RunResult
@@ -31,13 +33,14 @@ class RunCompletion:
             goes_on=goes_on,
             fault=fault,
             has_journal=self._ports.journal is not None,
+            not_durable=self._writer.not_durable() if self._writer.behind else None,
         )
         return build_report(context.spec, context.location, context.state, telling)
 
     def goes_on(self, *, time_is_up: bool) -> bool:
         """Whether anything is left that a further invocation of this run is to do."""
         state, plan = self._context.state, self._context.state.plan
-        if not time_is_up or not self._writer.journalled or plan is None or plan.dry_run or plan.refusal is not None:
+        if not time_is_up or not self._writer.journalled or self._writer.behind or plan is None or plan.dry_run or plan.refusal is not None:
             return False
         watched = state.at_stage(Stage.DOUBT, Stage.API_FAILED, *([Stage.ACCEPTED] if plan.watch_timeout_s is not None else []))
         pending = state.stop is None and bool(state.at_stage(Stage.PENDING))
@@ -77,27 +80,34 @@ class RunCompletion:
         """The run is over: let go of its instances, tell the topics, put the report on record."""
         may_have_sent = self._context.state.may_have_sent()
         report = self.report(fault)
-        if self._writer.behind:
-            report["notes"].append("the journal is behind: it does not show how this run ended")
         ignored = self._is_echo(report)
+        # Telling a person comes before book-keeping, and nothing of the latter keeps the rest from being tried.
+        if not ignored and self._is_told(report, fault):
+            publish(self._ports, report, self._writer if self._writer.journalled else None)
+        if not self._writer.behind:
+            self._keep_books(report, self._release_locks)
+            self._keep_books(report, lambda: self._put_on_record(report, nothing_sent=fault is not None or not may_have_sent))
+        if ignored:
+            return RunResult(Disposition.IGNORED, _ignored(report), may_have_sent, fault)
+        return RunResult(_disposition(report, fault, may_have_sent=may_have_sent), report, may_have_sent, fault)
+
+    def _keep_books(self, report: Report, write: Callable[[], None]) -> None:
         try:
-            self._release_locks()
-            if not ignored and self._is_told(report, fault):
-                publish(self._ports, report, self._writer if self._writer.journalled else None)
-            if fault is not None or (not may_have_sent and report["status"] != RunStatus.SUCCEEDED):
-                self._writer.released(report["next"][:500])
-            else:
-                self._writer.reported(
-                    report["status"], report["next"], report["calls"], report["notes"], report["ended_at"], report["elapsed_s"]
-                )
+            write()
         except FencedError:
             raise
         except JournalError as err:
             self._ports.log("journal.failed", level="error", reason=str(err))
             report["notes"].append(f"the journal is behind: {err}")
-        if ignored:
-            return RunResult(Disposition.IGNORED, _ignored(report), may_have_sent, fault)
-        return RunResult(_disposition(report, fault, may_have_sent=may_have_sent), report, may_have_sent, fault)
+
+    def _put_on_record(self, report: Report, *, nothing_sent: bool) -> None:
+        """The run is over. If nothing was sent, its key may be claimed again."""
+        if nothing_sent and report["status"] != RunStatus.SUCCEEDED:
+            self._writer.released(report["next"][:500])
+        else:
+            self._writer.reported(
+                report["status"], report["next"], report["calls"], report["notes"], report["ended_at"], report["elapsed_s"]
+            )
 
     def overtaken(self, err: FencedError) -> RunResult:
         """Another invocation has the run: its report will be the report."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dcs_upkeep.domain.deadline import CLOSE_S, PUBLISH_S, Deadline
-from dcs_upkeep.domain.model import Evidence, Location, Outcome, OutcomeKind, Plan
+from dcs_upkeep.domain.errors import JournalError
+from dcs_upkeep.domain.model import Answer, Evidence, Instance, Location, Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Ports, with_fields
+from dcs_upkeep.domain.problems import shorten
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.settings import Settings
@@ -67,6 +69,35 @@ class RunContext:
         """The outcome of a planned instance that a guard has refused just now. Put nothing on record."""
         planned = self.plan.instances[instance_id]
         return Outcome(instance_id, planned.name, OutcomeKind.REFUSED, reason, guard=guard, wave=wave, loses_data=planned.loses_data)
+
+    def own_evidence(self, doubtful: Sequence[Progress], shown: Mapping[str, Instance]) -> dict[str, str]:
+        """Instance ID -> why its lost answer counts as accepted: what a reading shows, if nobody else held the instance in between.
+
+        Whoever else did may have caused it: those end as unknown here, and the other run is named.
+        """
+        found = {
+            progress.instance_id: reason
+            for progress in doubtful
+            if (reason := self.verifier.evidence(progress, shown.get(progress.instance_id)))
+        }
+        if self.locks is None or not found:
+            return found
+        try:
+            others = self.locks.held_since({one.instance_id: one.term for one in doubtful if one.instance_id in found})
+        except JournalError as err:
+            self.ports.log("journal.failed", level="warning", reason=str(err))
+            return {}
+        foreign = [progress for progress in doubtful if progress.instance_id in others]
+        why = "what was seen since may be the work of the run {}, which held the instance in between: nobody can tell"
+        self.give_outcomes(
+            [(one, OutcomeKind.UNKNOWN, f"{one.note}; {why.format(shorten(others[one.instance_id]))}", None) for one in foreign]
+        )
+        return {instance_id: reason for instance_id, reason in found.items() if instance_id not in others}
+
+    def outcome(self, instance_id: str, kind: OutcomeKind, reason: str, answer: Answer, guard: str | None = None) -> Outcome:
+        """The outcome of an instance that this answer decides. Put nothing on record."""
+        progress = replace(self.state.progress[instance_id], code=answer.code, request_id=answer.request_id)
+        return outcome_of(progress, self.plan.instances[instance_id], kind, reason, self.writer.now(), guard=guard)
 
     def give_outcomes(self, settled: Sequence[Settled]) -> None:
         """Give these instances their outcomes, on record and in the log."""

@@ -1,31 +1,36 @@
-"""What happens just before a wave: the pause, the wave read again, and every guard asked again. A wave may shrink, never grow."""
+"""What happens just before anything is sent: the instances read again, every guard asked again. A wave may shrink, never grow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dcs_upkeep.domain.actions import RULES, DataLoss
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind
 from dcs_upkeep.execution.backup import back_up
+from dcs_upkeep.execution.class_rules import LossClass, class_refusal, needs_reading
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.lock_rules import still_ours
 from dcs_upkeep.execution.stop_conditions import StopConditions
+from dcs_upkeep.guards.data_loss import disposable
 from dcs_upkeep.guards.evaluate import evaluate_instance
 from dcs_upkeep.journal.entries import Baseline
-from dcs_upkeep.journal.run_state import Progress, Stage
+from dcs_upkeep.journal.run_state import Stage
 from dcs_upkeep.planning.readings import classify, firing_alarms
 from dcs_upkeep.reporting.run_log import log_outcome
 
 BEGIN_S = 4.0  # less is not worth beginning a wave with: it has to be read, sent and answered
+POLLS = 2  # what the guards said is good for so many
 Shown = Mapping[str, Instance]
 
 
 class Preflight:
-    """Lets one wave after the other begin."""
+    """Lets one wave after the other begin, and asks again about whoever has waited since."""
 
     def __init__(self, context: RunContext, stops: StopConditions) -> None:
         self._context = context
         self._stops = stops
+        self._asked: dict[str, tuple[float, int]] = {}  # instance ID -> when on the monotonic clock, and under which term of the lease
 
     def check_wave(self, number: int) -> bool:
         """Whether anything of this wave may be sent now. What leaves it gets its outcome here; the rest has its baseline on record."""
@@ -35,19 +40,20 @@ class Preflight:
         if not context.deadline.covers(BEGIN_S):
             self._stops.out_of_time(f"too little time was left in this invocation to begin wave {number}")
             return False
-        pending = context.state.at_stage(Stage.PENDING, wave=number)
-        shown = self._read([progress.instance_id for progress in pending])
-        if shown is None:
-            return False
-        self._note_evidence(pending, shown)
-        ids = [progress.instance_id for progress in pending if progress.stage is Stage.PENDING]
-        refused = self._guard_again(number, ids, shown)
-        left = [one for one in ids if one not in refused]
-        baseline = {one: Baseline(status=shown[one].status, launched_at=shown[one].launched_at) for one in left}
-        context.writer.guarded(number, list(refused.values()), baseline)
-        for outcome in refused.values():
-            log_outcome(context.ports, outcome)
+        ids = [progress.instance_id for progress in context.state.at_stage(Stage.PENDING, wave=number)]
+        left = self._ask(number, ids)
+        to_back_up = [one for one in left if context.plan.instances[one].loses_data is not False]
+        if context.request.backup == "before" and to_back_up:
+            left = self._back_up(number, left, to_back_up)
         return bool(left) and self._stops.may_send()
+
+    def ask_again(self, number: int, ids: Sequence[str]) -> tuple[str, ...]:
+        """Those of these instances that may be sent now: asked again if the guards' last word is older than two polls."""
+        now, term = self._context.ports.clock.monotonic(), self._context.state.takeovers
+        oldest = now - POLLS * self._context.settings.poll_s
+        if all(one in self._asked and self._asked[one][0] >= oldest and self._asked[one][1] == term for one in ids):
+            return tuple(ids)
+        return tuple(self._ask(number, ids))
 
     def _pause(self) -> bool:
         """Wait until `pause_s` after the wave before; as much of it as this invocation has time for."""
@@ -65,8 +71,25 @@ class Preflight:
             return False
         return True
 
+    def _ask(self, number: int, ids: Sequence[str]) -> list[str]:
+        """Read these instances, and ask every guard about each. Returns those that are left, their baseline on record."""
+        context = self._context
+        began, term = context.ports.clock.monotonic(), context.state.takeovers
+        shown = self._read(list(ids))
+        if shown is None:
+            return []
+        ids = self._without_evidence(ids, shown)
+        refused, classified_at = self._refusals(number, ids, shown)
+        left = [one for one in ids if one not in refused]
+        baseline = {one: Baseline(status=shown[one].status, launched_at=shown[one].launched_at) for one in left}
+        context.writer.guarded(number, list(refused.values()), baseline, classified_at)
+        for outcome in refused.values():
+            log_outcome(context.ports, outcome)
+        self._asked |= dict.fromkeys(left, (began, term))
+        return left
+
     def _read(self, ids: list[str]) -> Shown | None:
-        """The wave as it is now. Before the first attempt a failure fails the run; later it only ends the sending."""
+        """The instances as they are now. Before the first attempt a failure fails the run; later it only ends the sending."""
         try:
             return self._context.ports.dcs.read(ids)
         except CloudError as err:
@@ -75,56 +98,66 @@ class Preflight:
             self._context.writer.stop("unreadable", OutcomeKind.NOT_ATTEMPTED, f"the next wave could not be read: {err}")
             return None
 
-    def _note_evidence(self, pending: Sequence[Progress], shown: Shown) -> None:
-        """What an earlier invocation sent, and thought not executed, may show its effect after all: then it is not sent again."""
-        verifier = self._context.verifier
-        evidence = {
-            progress.instance_id: reason
-            for progress in pending
-            if progress.attempts and (reason := verifier.evidence(progress, shown.get(progress.instance_id)))
-        }
-        self._context.writer.seen([one for one in evidence if shown[one].status == verifier.rule.busy], evidence)
-
-    def _guard_again(self, number: int, ids: Sequence[str], shown: Shown) -> dict[str, Outcome]:
-        """Those that must not be acted on now, each with the guard that says so. What one guard refuses, the next is not asked about."""
+    def _without_evidence(self, ids: Sequence[str], shown: Shown) -> list[str]:
+        """What was sent before, and thought not executed, may show its effect after all: then it is not sent again."""
         context = self._context
-        now = context.ports.clock.now()
+        tried = [context.state.progress[one] for one in ids if context.state.progress[one].attempts]
+        evidence = context.own_evidence(tried, shown)
+        context.writer.seen([one for one in evidence if shown[one].status == context.verifier.rule.busy], evidence)
+        return [one for one in ids if context.state.progress[one].stage is Stage.PENDING]
+
+    def _refusals(self, number: int, ids: Sequence[str], shown: Shown) -> tuple[dict[str, Outcome], float | None]:
+        """Those that must not be acted on now, each with the guard that says so; and when the other classes were read, if they were.
+
+        What one guard refuses, the next is not asked about.
+        """
+        context = self._context
+        now, alarm_id = context.ports.clock.now(), context.spec.alarm_id
         firing = firing_alarms(context.ports, list(ids))
-        alarm_id = context.spec.alarm_id
         refused: dict[str, Outcome] = {}
-        for instance_id in ids:
-            found = evaluate_instance(
-                shown.get(instance_id), instance_id, context.policy, now, wave=number, firing=firing, triggered_by=alarm_id
-            )
+        for one in ids:
+            found = evaluate_instance(shown.get(one), one, context.policy, now, wave=number, firing=firing, triggered_by=alarm_id)
             if found is not None:
-                refused[instance_id] = found
+                refused[one] = found
+        left = [one for one in ids if one not in refused]
+        if context.locks is not None and left:
+            verdicts = context.locks.acquire(left, still_ours(context.spec.run_id, now), context.state.takeovers)
+            refused |= {one: context.refuse(one, number, verdict.guard, verdict.reason) for one, verdict in verdicts.items()}
+        left = [one for one in left if one not in refused]
+        reasons, classified_at = self._class_refusals({one: shown[one] for one in left})
+        refused |= {one: context.refuse(one, number, "approval", reason) for one, reason in reasons.items()}
+        return refused, classified_at
 
-        def left() -> list[str]:
-            return [one for one in ids if one not in refused]
+    def _class_refusals(self, shown: Shown) -> tuple[dict[str, str], float | None]:
+        """Those whose data would be lost now and that nobody has approved so, and when their classes were read, if they had to be."""
+        context, plan = self._context, self._context.plan
+        approved, now = context.request.approve is not None, context.writer.now()
+        exempt = {one: disposable(instance.tags, context.policy.disposable_tags) for one, instance in shown.items()}
+        waiting = [
+            instance
+            for one, instance in shown.items()
+            if needs_reading(
+                plan.instances[one],
+                approved=approved,
+                disposable=exempt[one],
+                age_s=now - (context.state.progress[one].classified_at or 0.0),
+                recheck_s=context.settings.recheck_s,
+            )
+        ]
+        found: dict[str, LossClass] = {}
+        if RULES[plan.action].data_loss is not DataLoss.NEVER:
+            found = dict(classify(context.ports.dcs, plan.action, waiting))
+        reasons = {
+            one: class_refusal(plan.instances[one], approved=approved, disposable=exempt[one], found=found.get(one)) for one in shown
+        }
+        return {one: reason for one, reason in reasons.items() if reason is not None}, now if waiting else None
 
-        if context.locks is not None and left():
-            rule = still_ours(context.spec.run_id, now)
-            for one, verdict in context.locks.verify(left(), rule).items():
-                refused[one] = context.refuse(one, number, verdict.guard, verdict.reason)
-        for one, reason in self._changed_class({one: shown[one] for one in left()}).items():
-            refused[one] = context.refuse(one, number, "approval", reason)
-        for one, reason in self._back_up(left()).items():
-            refused[one] = context.refuse(one, number, "backup", reason)
-        return refused
-
-    def _changed_class(self, shown: Shown) -> dict[str, str]:
-        """Those that would lose their data now and did not when the plan was approved."""
+    def _back_up(self, number: int, left: Sequence[str], to_back_up: Sequence[str]) -> list[str]:
+        """Back up what would lose its data; ask the guards again about all, since that takes minutes."""
         context = self._context
-        safe = [instance for one, instance in shown.items() if context.plan.instances[one].loses_data is False]
-        if context.request.approve is None or not safe:
-            return {}
-        classes = classify(context.ports.dcs, context.plan.action, safe)
-        return {one: f"not approved so: {reason}" for one, (loses, reason) in classes.items() if loses is not False}
-
-    def _back_up(self, ids: Sequence[str]) -> dict[str, str]:
-        """Back up what would lose its data, if the request asks for it. Returns those without a backup, and why."""
-        context = self._context
-        losing = [one for one in ids if context.plan.instances[one].loses_data is not False]
-        if context.request.backup != "before" or not losing:
-            return {}
-        return {one: reason for one, reason in back_up(context, losing).items() if reason is not None}
+        failed = {one: reason for one, reason in back_up(context, to_back_up).items() if reason is not None}
+        refused = [context.refuse(one, number, "backup", reason) for one, reason in failed.items()]
+        context.writer.watched(refused)
+        for outcome in refused:
+            log_outcome(context.ports, outcome)
+        return list(self.ask_again(number, [one for one in left if one not in failed]))

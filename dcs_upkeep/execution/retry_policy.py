@@ -13,12 +13,15 @@ from dcs_upkeep.domain.actions import ActionRule
 from dcs_upkeep.domain.model import Answer, AnswerKind
 from dcs_upkeep.journal.run_state import Stage
 
-AGAIN = "again"
+AGAIN, FINAL = "again", "final"
 MAX_REFUSED_CONNECTIONS = 4
+NEVER_AGAIN = "it was not executed, and this action is not sent again after a refusal"
+TOO_LATE = "it was not executed, and the time for retrying is over"
 # After a 400 to a whole batch nothing documents whether the healthy ones were acted on. What was would show its busy state
 # within moments; reading at once could still see the state before.
 READ_AFTER_S = 3.0
 THROTTLE_FIRST_S = 2.0
+KEPT_BACK_S = 5.0  # what was not sent for want of lease or time waits, so that the journal is not filled with tries
 THROTTLE_MOST_S = 60.0
 
 
@@ -26,8 +29,8 @@ THROTTLE_MOST_S = 60.0
 class Batch:
     """The IDs of one PUT to come. `due` is on the monotonic clock.
 
-    `refused`: the 400 that this batch got, so that it is read before anything of it is sent again; `waited`: it was
-    set aside as busy and has waited for its turn.
+    `refused`: the 400 that this batch got, so that it is read before anything of it is sent again; `was_read`: it was, so that
+    what is left of it is known not to be executed; `waited`: it was set aside as busy and has waited for its turn.
     """
 
     ids: tuple[str, ...]
@@ -36,6 +39,7 @@ class Batch:
     refused_connections: int = 0
     busy_waits: int = 0
     refused: Answer | None = None
+    was_read: bool = False
     waited: bool = False
 
     def with_count(self, kind: AnswerKind) -> Batch:
@@ -103,9 +107,9 @@ class HalveBatches:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Not executed, and not sent again. `for_its_kind`: since this action never is, after a refusal."""
+    """Not executed, and not sent again. `why`: in words, after the answer's own."""
 
-    for_its_kind: bool = False
+    why: str = "it was not executed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def reaction(kind: AnswerKind, rule: ActionRule, batch: Batch, random: float) ->
         case AnswerKind.THROTTLED:
             return RetryAfter(throttle_wait_s(batch.throttled + 1, random))
         case AnswerKind.NOT_SENT:  # kept back by ourselves, so no try of the cloud's patience
-            return RetryAfter(0.0, within_watch=False)
+            return RetryAfter(KEPT_BACK_S, within_watch=False)
         case AnswerKind.NOT_CONNECTED:
             if batch.refused_connections >= MAX_REFUSED_CONNECTIONS:
                 return Fail()
@@ -137,10 +141,10 @@ def reaction(kind: AnswerKind, rule: ActionRule, batch: Batch, random: float) ->
             if rule.again_after_refusal:
                 return ReadFirst(READ_AFTER_S)
             # Nothing documents what became of the others in the batch.
-            return Doubt() if len(batch.ids) > 1 else Fail(for_its_kind=True)
+            return Doubt() if len(batch.ids) > 1 else Fail(NEVER_AGAIN)
         case AnswerKind.TOO_MANY:
             if not rule.again_after_refusal:
-                return Fail(for_its_kind=True)
+                return Fail(NEVER_AGAIN)
             return HalveBatches() if len(batch.ids) > 1 else Fail()
         case AnswerKind.BAD_REQUEST:
             return StopRun(refuses=True)
@@ -162,15 +166,19 @@ def reaction_to_reading(batch: Batch, fit: int, poll_s: float, *, culprit_found:
 
 
 def verdicts(reaction: Reaction, ids: Sequence[str], answer: Answer) -> dict[str, str]:
-    """ID -> what the journal says of it: a stage, or `again` if it was proven not executed."""
+    """ID -> what the journal says of it: a stage, `again` if it may be sent again, or `final` if its outcome stands in the same entry."""
     match reaction:
         case Watch():
             words = {"success": Stage.ACCEPTED.value, "failed": Stage.API_FAILED.value}
             return {one: words.get(answer.results.get(one, ""), Stage.DOUBT.value) for one in ids}
-        case Doubt():
+        case Doubt() | ReadFirst():  # until it was read, nobody knows of any single ID
             return dict.fromkeys(ids, Stage.DOUBT.value)
-        case _:
+        case Fail() | StopRun():
+            return dict.fromkeys(ids, FINAL)
+        case RetryAfter() | Bisect() | HalveBatches():
             return dict.fromkeys(ids, AGAIN)
+        case _:
+            assert_never(reaction)
 
 
 def split(ids: Sequence[str], size: int) -> list[tuple[str, ...]]:

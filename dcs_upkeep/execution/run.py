@@ -31,6 +31,7 @@ class Run:
         self._context = context
         self._ports = context.ports
         self._stops = StopConditions(context)
+        self._preflight = Preflight(context, self._stops)
         self._completion = RunCompletion(context)
 
     def execute(self) -> RunResult:
@@ -55,6 +56,7 @@ class Run:
                 context.writer.stop("fault", OutcomeKind.NOT_ATTEMPTED, describe_error(err))
                 fault = None
         try:
+            context.writer.catch_up()
             if fault is None and self._completion.goes_on(time_is_up=self._stops.time_is_up):
                 return self._completion.hand_over(self._stops.not_before)
             return self._completion.finish(fault)
@@ -81,17 +83,16 @@ class Run:
             self._ports.log("journal.failed", level="warning", reason=str(err))
 
     def _carry_out(self) -> None:
-        context, state, plan = self._context, self._context.state, self._context.plan
+        state, plan = self._context.state, self._context.plan
         if plan.refusal is not None:
             return
         self._acquire_locks()
         if plan.dry_run:
             return
-        preflight = Preflight(context, self._stops)
         for number in range(1, len(plan.waves) + 1):
             if not state.at_stage(Stage.PENDING, *UNDER_WAY, wave=number):
                 continue
-            may_begin = state.stop is None and bool(state.at_stage(Stage.PENDING, wave=number)) and preflight.check_wave(number)
+            may_begin = state.stop is None and bool(state.at_stage(Stage.PENDING, wave=number)) and self._preflight.check_wave(number)
             # Whether or not more of it may be sent: what was sent of this wave is watched to its end.
             if may_begin or state.at_stage(*UNDER_WAY, wave=number):
                 self._run_wave(number)
@@ -104,9 +105,9 @@ class Run:
         pending = [progress.instance_id for progress in self._context.state.at_stage(Stage.PENDING)]
         if locks is None or not pending:
             return
-        ask = locks.peek if plan.dry_run else locks.acquire
         spec, now = self._context.spec, self._ports.clock.now()
-        refused = ask(pending, may_acquire(spec.run_id, plan.action, float(spec.request.cooldown_s), now))
+        rule = may_acquire(spec.run_id, plan.action, float(spec.request.cooldown_s), now)
+        refused = locks.peek(pending, rule) if plan.dry_run else locks.acquire(pending, rule, self._context.state.takeovers)
         outcomes = [
             Outcome(instance_id, plan.instances[instance_id].name, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard)
             for instance_id, verdict in refused.items()
@@ -119,7 +120,7 @@ class Run:
         state, plan = self._context.state, self._context.plan
         pending = state.at_stage(Stage.PENDING, wave=number)
         self._ports.log("wave.started", wave=number, waves=len(plan.waves), instances=len(pending))
-        Wave(self._context, number, self._stops).run()
+        Wave(self._context, number, self._stops, self._preflight).run()
         done = [progress.outcome.outcome for progress in state.at_stage(Stage.DONE, wave=number) if progress.outcome is not None]
         counts = {kind.value: done.count(kind) for kind in OutcomeKind if kind in done}
         self._ports.log("wave.settled", wave=number, waves=len(plan.waves), counts=counts, failures=state.failures())

@@ -28,6 +28,8 @@ class StopConditions:
         if state.stop is None and (failures := state.failures()) > context.plan.max_failures:
             reason = f"{failures} failed or unknown, more than the {context.plan.max_failures} that max_failures allows"
             context.writer.stop("budget", OutcomeKind.NOT_ATTEMPTED, reason)
+        if context.writer.behind and not context.writer.catch_up():
+            self.out_of_time("the journal cannot be written, and nothing is sent that is not on record first")
         if state.stop is None and not self.time_is_up:
             self._ask_guards()
         if state.stop is None and not self.time_is_up and context.ports.dcs.put_timeout_s() <= 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Instance, OutcomeKind
@@ -24,12 +24,16 @@ class WaveWatcher:
         self._end_since: dict[str, float] = {}
         self.due: float | None = None
 
-    def watched(self) -> list[Progress]:
-        """What still needs reading: everything without its outcome; accepted ones only if the plan watches."""
+    def watched(self, aside: Collection[str] = ()) -> list[Progress]:
+        """What still needs reading: everything without its outcome; accepted ones only if the plan watches.
+
+        `aside`: instances whose refused batch is still to be read by whoever sent it.
+        """
         stages = [Stage.DOUBT, Stage.API_FAILED]
         if self._context.plan.watch_timeout_s is not None:
             stages.append(Stage.ACCEPTED)
-        return self._context.state.at_stage(*stages, wave=self._number)
+        found = self._context.state.at_stage(*stages, wave=self._number)
+        return [progress for progress in found if progress.instance_id not in aside]
 
     def expect_soon(self) -> None:
         """An answer has come: the first poll follows soon."""
@@ -40,9 +44,9 @@ class WaveWatcher:
         """Poll at once: the wave was taken over from an earlier invocation."""
         self.due = self._ports.clock.monotonic()
 
-    def poll_if_due(self, queued: int) -> None:
+    def poll_if_due(self, queued: int, aside: Collection[str] = ()) -> None:
         """One reading of all that is watched, if its time has come. `queued`: instances that still wait to be sent."""
-        watched = self.watched()
+        watched = self.watched(aside)
         now = self._ports.clock.monotonic()
         if not watched or self.due is None or now < self.due:
             return
@@ -62,7 +66,7 @@ class WaveWatcher:
             wave=self._number,
             states=dict(Counter(shown[one.instance_id].status if one.instance_id in shown else "GONE" for one in watched)),
             completed=len(self._context.state.at_stage(Stage.DONE, wave=self._number)),
-            waiting=len(self.watched()) + queued,
+            waiting=len(self.watched(aside)) + queued,
         )
 
     def _take_in(self, watched: Sequence[Progress], shown: Mapping[str, Instance]) -> None:
@@ -74,11 +78,8 @@ class WaveWatcher:
 
     def _note_signs(self, watched: Sequence[Progress], shown: Mapping[str, Instance]) -> None:
         """Put on record who was seen busy, and whose lost answer is settled by evidence."""
-        evidence = {
-            progress.instance_id: reason
-            for progress in watched
-            if progress.stage is Stage.DOUBT and (reason := self._verifier.evidence(progress, shown.get(progress.instance_id)))
-        }
+        doubtful = [progress for progress in watched if progress.stage is Stage.DOUBT]
+        evidence = self._context.own_evidence(doubtful, shown)
         busy = [
             progress.instance_id
             for progress in watched

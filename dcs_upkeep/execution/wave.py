@@ -15,9 +15,10 @@ from typing import assert_never
 
 from dcs_upkeep.domain.actions import TRANSIENT_STATES
 from dcs_upkeep.domain.errors import CloudError
-from dcs_upkeep.domain.model import Answer, AnswerKind, Instance, OutcomeKind
+from dcs_upkeep.domain.model import Answer, AnswerKind, Instance, Outcome, OutcomeKind
 from dcs_upkeep.execution import retry_policy
 from dcs_upkeep.execution.context import RunContext
+from dcs_upkeep.execution.preflight import Preflight
 from dcs_upkeep.execution.retry_policy import (
     Batch,
     Bisect,
@@ -33,18 +34,21 @@ from dcs_upkeep.execution.retry_policy import (
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.watcher import WaveWatcher
 from dcs_upkeep.journal.run_state import Stage
+from dcs_upkeep.reporting.run_log import log_outcome
 
 NOT_EXECUTED = "it was not executed"
+BAD_REQUEST = "the API refuses the request itself"
 
 
 class Wave:
     """Sends and watches the pending instances of one wave of a plan."""
 
-    def __init__(self, context: RunContext, number: int, stops: StopConditions) -> None:
-        """`stops` is asked before every attempt, and records why not."""
+    def __init__(self, context: RunContext, number: int, stops: StopConditions, preflight: Preflight) -> None:
+        """`stops` is asked before every attempt, and records why not; `preflight` again about each instance, if it was asked long ago."""
         self._context = context
         self._number = number
         self._stops = stops
+        self._preflight = preflight
         self._ports = context.ports
         self._rate = context.rate
         self._queue: deque[Batch] = deque()
@@ -62,26 +66,31 @@ class Wave:
             while True:
                 self._context.writer.renew_if_due()
                 self._launch(pool)
-                self._watcher.poll_if_due(sum(len(batch.ids) for batch in self._queue))
+                self._watcher.poll_if_due(sum(len(batch.ids) for batch in self._queue), self._aside())
                 if not self._in_flight and (not self._work_left() or self._context.deadline.remaining_s() <= 0):
                     return
                 self._wait()
 
     def _work_left(self) -> bool:
-        return bool(self._queue) or bool(self._watcher.watched())
+        # A journal that does not answer is not waited for once everything that was sent is seen to its end.
+        return bool(self._watcher.watched()) or (bool(self._queue) and not self._context.writer.behind)
+
+    def _aside(self) -> set[str]:
+        """The instances of refused batches that nobody has read yet: in doubt until then."""
+        return {instance_id for batch in self._queue if _unread(batch) for instance_id in batch.ids}
 
     def _now(self) -> float:
         return self._ports.clock.monotonic()
 
     def _enqueue(self, parts: Iterable[tuple[str, ...]], like: Batch, due: float = 0.0) -> None:
         """These IDs wait for their turn, with what `like` has been through; nothing of them is set aside."""
-        self._queue.extend(replace(like, ids=ids, due=due, refused=None, waited=False) for ids in parts)
+        self._queue.extend(replace(like, ids=ids, due=due, refused=None, was_read=False, waited=False) for ids in parts)
 
     # --- sending -------------------------------------------------------------------------------------------------
 
     def _launch(self, pool: ThreadPoolExecutor) -> None:
         if self._context.state.stop:
-            self._queue.clear()
+            self._drop_unsent()
         while self._queue and len(self._in_flight) < self._rate.parallel:
             batch = min(self._queue, key=lambda waiting: waiting.due)
             if max(batch.due, self._rate.next_at) > self._now():
@@ -89,19 +98,30 @@ class Wave:
             self._queue.remove(batch)
             if batch.refused is not None:
                 self._read_refused(batch, batch.refused)
-                continue
-            if not self._stops.may_send():
-                self._queue.clear()
-                return
-            if len(batch.ids) > self._rate.batch_size:
+            elif len(batch.ids) > self._rate.batch_size:
                 self._enqueue(retry_policy.split(batch.ids, self._rate.batch_size), Batch(()))
-                continue
-            attempt = self._context.writer.sending(self._number, batch.ids)
-            if attempt is None:
-                self._queue.clear()
+            elif not self._stops.may_send():
+                self._drop_unsent()
                 return
-            self._rate.next_at = self._now() + self._rate.gap_s
-            self._in_flight[pool.submit(self._send, batch.ids)] = (attempt, batch)
+            else:
+                self._attempt(batch, pool)
+
+    def _drop_unsent(self) -> None:
+        """Nothing more is sent. A batch that was refused and not read yet is still read: nobody knows of its instances until then."""
+        self._queue = deque(batch for batch in self._queue if _unread(batch))
+
+    def _attempt(self, batch: Batch, pool: ThreadPoolExecutor) -> None:
+        """Send a batch, or what the guards leave of it if they were asked too long ago."""
+        ids = self._preflight.ask_again(self._number, batch.ids)
+        if not ids:
+            return
+        attempt = self._context.writer.sending(self._number, ids)
+        if attempt is None:
+            # The journal does not take it, or the lease has lapsed just now: it waits, and the guards are asked again.
+            self._queue.append(replace(batch, ids=ids, due=self._now() + retry_policy.KEPT_BACK_S))
+            return
+        self._rate.next_at = self._now() + self._rate.gap_s
+        self._in_flight[pool.submit(self._send, ids)] = (attempt, replace(batch, ids=ids))
 
     def _send(self, ids: tuple[str, ...]) -> Answer:
         """One attempt, in a thread of its own. It leaves only if it is sure to end while nobody else may act on this run.
@@ -120,8 +140,9 @@ class Wave:
         for future in done:
             attempt, batch = self._in_flight.pop(future)
             answer = future.result()
-            reaction = retry_policy.reaction(answer.kind, self._context.verifier.rule, batch, self._ports.random())
-            self._context.writer.sent(attempt, retry_policy.verdicts(reaction, batch.ids, answer), answer)
+            reaction = self._decide(batch, answer)
+            outcomes = self._final_outcomes(reaction, batch.ids, answer)
+            self._context.writer.sent(attempt, retry_policy.verdicts(reaction, batch.ids, answer), answer, outcomes)
             self._ports.log(
                 "wave.sent",
                 level="info" if answer.kind is AnswerKind.RESULTS else "warning",
@@ -133,41 +154,52 @@ class Wave:
                 error_code=answer.code,
                 request_id=answer.request_id,
             )
-            again = tuple(one for one in batch.ids if self._context.state.progress[one].stage is Stage.PENDING)
-            if again:
-                self._react(reaction, replace(batch.with_count(answer.kind), ids=again), answer)
+            for outcome in outcomes:
+                log_outcome(self._ports, outcome)
+            self._react(reaction, batch.with_count(answer.kind), answer)
             self._watcher.expect_soon()
 
+    def _decide(self, batch: Batch, answer: Answer) -> Reaction:
+        """The table's reaction, unless it would come too late."""
+        reaction = retry_policy.reaction(answer.kind, self._context.verifier.rule, batch, self._ports.random())
+        if isinstance(reaction, RetryAfter) and reaction.within_watch and self._now() + reaction.wait_s > self._send_deadline:
+            return Fail(retry_policy.TOO_LATE)
+        return reaction
+
+    def _final_outcomes(self, reaction: Reaction, ids: tuple[str, ...], answer: Answer) -> list[Outcome]:
+        """What the answer decides for good. It stands in the same entry as the answer: nothing in between can take it back."""
+        match reaction:
+            case Fail(why):
+                return [self._context.outcome(one, OutcomeKind.FAILED, f"{answer.what}; {why}", answer) for one in ids]
+            case StopRun(refuses=True):
+                reason = f"{BAD_REQUEST}: {answer.what}"
+                return [self._context.outcome(one, OutcomeKind.REFUSED, reason, answer, "request") for one in ids]
+            case StopRun():
+                return [self._context.outcome(one, OutcomeKind.FAILED, f"{answer.what}; {NOT_EXECUTED}", answer) for one in ids]
+            case _:
+                return []
+
     def _react(self, reaction: Reaction, batch: Batch, answer: Answer) -> None:
-        """Carry out what the table says for the IDs of a batch that were proven not executed. `batch.ids`: those."""
+        """Carry out what the table says for the IDs of a batch, after the answer is on record."""
         if answer.kind is AnswerKind.THROTTLED:
             self._rate.slow_down()
         if answer.kind is AnswerKind.TOO_MANY:
             self._rate.shrink()
         match reaction:
-            case Watch() | Doubt():
+            case Watch() | Doubt() | Fail():
                 return
-            case RetryAfter(wait_s, within_watch):
-                due = self._now() + wait_s
-                if within_watch and due > self._send_deadline:
-                    self._context.fail(batch.ids, f"{answer.what}; {NOT_EXECUTED}, and the time for retrying is over")
-                else:
-                    self._enqueue([batch.ids], batch, due)
+            case RetryAfter(wait_s):
+                self._enqueue([batch.ids], batch, self._now() + wait_s)
             case ReadFirst(after_s):
-                self._queue.append(replace(batch, due=self._now() + after_s, refused=answer))
+                self._queue.append(replace(batch, due=self._now() + after_s, refused=answer, was_read=False))
             case Bisect():
                 self._enqueue(retry_policy.bisect(batch.ids), batch, self._now())
             case HalveBatches():
                 size = min(self._rate.batch_size, (len(batch.ids) + 1) // 2)
                 self._enqueue(retry_policy.split(batch.ids, size), Batch(()))
-            case Fail(for_its_kind):
-                never = f", and a {self._context.plan.action} is not sent again after a refusal" if for_its_kind else ""
-                self._context.fail(batch.ids, f"{answer.what}; {NOT_EXECUTED}{never}")
             case StopRun(refuses=True):
-                reason = f"the API refuses the request itself: {answer.what}"
-                self._context.writer.stop("request", OutcomeKind.REFUSED, reason, guard="request")
+                self._context.writer.stop("request", OutcomeKind.REFUSED, f"{BAD_REQUEST}: {answer.what}", guard="request")
             case StopRun():
-                self._context.fail(batch.ids, f"{answer.what}; {NOT_EXECUTED}")
                 self._context.writer.stop("denied", OutcomeKind.NOT_ATTEMPTED, answer.what)
             case _:
                 assert_never(reaction)
@@ -183,13 +215,17 @@ class Wave:
             shown = self._ports.dcs.read(batch.ids)
         except CloudError as err:
             self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
-            self._wait_for(batch.ids, batch, refused, "it cannot be read")
+            due = self._now() + retry_policy.busy_wait_s(batch.busy_waits, self._context.settings.poll_s)
+            if due <= self._send_deadline:  # else its instances stay in doubt, and are watched as such
+                self._queue.append(replace(batch, due=due, busy_waits=batch.busy_waits + 1))
             return
-        verifier, progress = self._context.verifier, self._context.state.progress
-        evidence = {one: reason for one in batch.ids if (reason := verifier.evidence(progress[one], shown.get(one)))}
-        unexplained = [one for one in batch.ids if one not in evidence]
+        progress = self._context.state.progress
+        evidence = self._context.own_evidence([progress[one] for one in batch.ids], shown)
+        busy = self._context.verifier.rule.busy
+        unexplained = [one for one in batch.ids if one not in evidence and progress[one].outcome is None]
+        self._context.writer.seen([one for one in evidence if shown[one].status == busy], evidence, unexplained)
+        batch = replace(batch, was_read=True)
         fit = tuple(one for one in unexplained if not self._set_aside(one, shown.get(one), batch, refused))
-        self._context.writer.seen([one for one in evidence if shown[one].status == verifier.rule.busy], evidence)
         if fit:
             self._after_reading(fit, batch, refused, culprit_found=len(fit) < len(unexplained))
 
@@ -208,10 +244,13 @@ class Wave:
     def _after_reading(self, fit: tuple[str, ...], batch: Batch, refused: Answer, *, culprit_found: bool) -> None:
         poll_s = self._context.settings.poll_s
         reaction = retry_policy.reaction_to_reading(batch, len(fit), poll_s, culprit_found=culprit_found)
-        if isinstance(reaction, ReadFirst):
-            self._wait_for(fit, batch, refused, "it is still busy")
-        else:
-            self._react(reaction, replace(batch, ids=fit), refused)
+        match reaction:
+            case ReadFirst():
+                self._wait_for(fit, batch, refused, "it is still busy")
+            case Fail(why):
+                self._context.fail(fit, f"{refused.what}; {why}")
+            case _:
+                self._react(reaction, replace(batch, ids=fit), refused)
 
     def _wait_for(self, ids: tuple[str, ...], batch: Batch, refused: Answer, why: str) -> None:
         """Let only these wait for their turn, and read them again before it."""
@@ -229,10 +268,15 @@ class Wave:
         moments: list[float] = []
         if self._queue and len(self._in_flight) < self._rate.parallel:
             moments.append(max(min(batch.due for batch in self._queue), self._rate.next_at))
-        if self._watcher.due is not None and self._watcher.watched():
+        if self._watcher.due is not None and self._watcher.watched(self._aside()):
             moments.append(self._watcher.due)
         if self._in_flight:
             done, _ = wait(self._in_flight, max(0.0, min(moments) - now) if moments else None, FIRST_COMPLETED)
             self._collect(done)
         elif moments and min(moments) > now:
             self._context.sleep(min(min(moments) - now, max(0.0, self._context.deadline.remaining_s())))
+
+
+def _unread(batch: Batch) -> bool:
+    """Whether the batch was refused, and nobody has looked yet what became of its instances."""
+    return batch.refused is not None and not batch.was_read

@@ -24,11 +24,15 @@ class Baseline(TypedDict):
 
 
 class _Entry(TypedDict):
-    """`owner` and `lease_until` are there if there is a store: every entry renews the lease of its writer."""
+    """`owner`, `lease_until` and `nonce` are there if there is a store: every entry renews the lease of its writer.
+
+    `nonce` tells this entry from every other, so that a writer who lost the store's answer knows its own again.
+    """
 
     at: float
     owner: NotRequired[str]
     lease_until: NotRequired[float]
+    nonce: NotRequired[str]
 
 
 class Claimed(_Entry):
@@ -76,10 +80,11 @@ class Yielded(_Entry):
 
 
 class Publishing(_Entry):
-    """A publication may be about to happen."""
+    """A publication may be about to happen. `status`: of the report that is told."""
 
     kind: Literal["publishing"]
     topic: str
+    status: NotRequired[str]
 
 
 class Published(_Entry):
@@ -87,6 +92,7 @@ class Published(_Entry):
 
     kind: Literal["published"]
     topic: str
+    status: NotRequired[str]
 
 
 class Reported(_Entry):
@@ -109,11 +115,12 @@ class Released(_Entry):
 
 
 class Guarded(_Entry):
-    """The guards ran again just before a wave: what those that are left showed."""
+    """The guards ran again: what those that are left showed. `classified_at`: when their data-loss classes were read, if they were."""
 
     kind: Literal["guarded"]
     wave: int
     baseline: dict[str, Baseline]
+    classified_at: NotRequired[float]
 
 
 class Sending(_Entry):
@@ -126,22 +133,30 @@ class Sending(_Entry):
 
 
 class Sent(_Entry):
-    """What one answer means per ID: `accepted`, `doubt` (nobody knows), `again` (not executed), `api_failed`, or a final outcome."""
+    """What one answer means per ID: `accepted`, `doubt` (nobody knows), `again` (not executed), `api_failed`, or `final`.
+
+    `outcomes` has those of the IDs whose verdict is final, in this entry: one that stood in the next could be lost by a death between.
+    """
 
     kind: Literal["sent"]
     attempt: int
     verdicts: dict[str, str]
+    outcomes: NotRequired[list[dict[str, Any]]]
     what: str
     code: str | None
     request_id: str | None
 
 
 class Seen(_Entry):
-    """What reading showed: `busy` IDs in this action's busy state, `evidence` IDs whose lost answer is settled so (with the reason)."""
+    """What reading showed: `busy` IDs in this action's busy state, `evidence` IDs whose lost answer is settled so (with the reason).
+
+    `unexecuted`: IDs of a refused batch that, as the reading shows, were not acted on: they may be sent again.
+    """
 
     kind: Literal["seen"]
     busy: list[str]
     evidence: dict[str, str]
+    unexecuted: NotRequired[list[str]]
 
 
 class Watched(_Entry):
@@ -200,6 +215,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "settled": [outcome_to_json(outcome) for outcome in plan.settled],
         "refusal": asdict(plan.refusal) if plan.refusal else None,
         "notes": list(plan.notes),
+        "read_at": plan.read_at,
     }
 
 
@@ -212,6 +228,7 @@ def plan_from_json(raw: Mapping[str, Any]) -> Plan:
         settled=tuple(outcome_from_json(outcome) for outcome in raw["settled"]),
         refusals=(Refusal(**raw["refusal"]),) if raw["refusal"] else (),
         notes=tuple(raw["notes"]),
+        read_at=raw.get("read_at"),
     )
 
 

@@ -47,12 +47,19 @@ Rule = Callable[[LockRecord], Verdict]
 
 @dataclass(slots=True)
 class _Claims:
-    """The entries of one instance, added up for one run. `claimed_last`: stream -> who wrote its last entry, if that is a claim."""
+    """The entries of one instance, added up for one run. `claimed_last`: stream -> who wrote its last entry, if that is a claim.
+
+    `term`: of this run's last claim, `claimed_term`: in each stream. `since`: term of a claim of this run -> the other runs that
+    have claimed it after that.
+    """
 
     run_id: str
     holder: str | None = None
     ours: bool = False
     claimed_last: dict[str, str | None] = field(default_factory=dict)
+    term: int = 0
+    claimed_term: dict[str, int] = field(default_factory=dict)
+    since: dict[int, list[str]] = field(default_factory=dict)
     reached_at: dict[str, float] = field(default_factory=dict)
 
     def add(self, name: str, entry: Mapping[str, object]) -> None:
@@ -60,7 +67,13 @@ class _Claims:
         run_id, reached_at = str(entry["run_id"]), entry.get("reached_at")
         if entry["kind"] == "held":
             self.holder = self.claimed_last[name] = run_id
-            self.ours = self.ours or run_id == self.run_id
+            if run_id == self.run_id:
+                self.ours, self.term = True, int(str(entry.get("term", 0)))
+                self.claimed_term[name] = self.term
+                self.since.setdefault(self.term, [])
+            else:
+                for others in self.since.values():
+                    others.append(run_id)
             return
         self.claimed_last[name] = None
         if self.holder == run_id:
@@ -80,9 +93,22 @@ class InstanceLocks:
         self._clock = clock
         self._terms = terms
 
-    def acquire(self, instance_ids: Sequence[str], decide: Rule) -> dict[str, Verdict]:
-        """Claim every instance that the rule allows, in sorted order. Returns the others, and why. Claiming twice does no harm."""
-        return _refused(instance_ids, lambda instance_id: self._acquire(instance_id, decide))
+    def acquire(self, instance_ids: Sequence[str], decide: Rule, term: int = 0) -> dict[str, Verdict]:
+        """Claim every instance that the rule allows, in sorted order. Returns the others, and why. Claiming twice does no harm.
+
+        `term`: how often the run was taken over or its lease taken anew. A claim of an earlier term is made again: another run may be
+        about to claim the instance since it saw the lease lapsed, and of two claims at one place only one is written.
+        """
+        return _refused(instance_ids, lambda instance_id: self._acquire(instance_id, decide, term))
+
+    def held_since(self, terms: Mapping[str, int]) -> dict[str, str]:
+        """Instance ID -> another run that has claimed it since this run's claim of that term, for those where there is one."""
+        found: dict[str, str] = {}
+        for instance_id, claims in _each(sorted(terms), self._read).items():
+            ours = [term for term in claims.since if term <= terms[instance_id]]
+            if ours and (others := claims.since[max(ours)]):
+                found[instance_id] = others[-1]
+        return found
 
     def peek(self, instance_ids: Sequence[str], decide: Rule) -> dict[str, Verdict]:
         """Those that `acquire` would refuse now. Writes nothing."""
@@ -96,23 +122,24 @@ class InstanceLocks:
         """Let go of every instance, and note when the action reached it (None: it did not)."""
         _each(sorted(reached_at), lambda instance_id: self._release(instance_id, action, reached_at[instance_id]))
 
-    def _acquire(self, instance_id: str, decide: Rule) -> Verdict:
+    def _acquire(self, instance_id: str, decide: Rule, term: int) -> Verdict:
         for stream in self._streams()[1]:
-            verdict = self._acquire_in(f"{stream}/{instance_id}", instance_id, decide)
+            verdict = self._acquire_in(f"{stream}/{instance_id}", instance_id, decide, term)
             if not verdict.allowed:
                 break
         return verdict
 
-    def _acquire_in(self, name: str, instance_id: str, decide: Rule) -> Verdict:
+    def _acquire_in(self, name: str, instance_id: str, decide: Rule, term: int) -> Verdict:
         """Claim it in one of its streams, unless the rule refuses, or an earlier invocation of this run did so already."""
         verdicts: list[Verdict] = []
 
         def claim(entries: Entries) -> Mapping[str, object] | None:
             claims = self._read(instance_id, {name: entries})
             verdicts.append(decide(self._record(claims)))
-            if not verdicts[-1].allowed or claims.claimed_last.get(name) == self._run_id:
+            is_ours = claims.claimed_last.get(name) == self._run_id and claims.claimed_term.get(name, 0) >= term
+            if not verdicts[-1].allowed or is_ours:
                 return None
-            return {"kind": "held", "run_id": self._run_id, "at": self._clock.now().timestamp()}
+            return {"kind": "held", "run_id": self._run_id, "at": self._clock.now().timestamp(), "term": term}
 
         append_next(self._journal, name, claim)
         return verdicts[-1]

@@ -40,6 +40,9 @@ class Stage(StrEnum):
     DONE = "done"
 
 
+_STAGES = {"again": Stage.PENDING, "final": Stage.DONE}  # verdicts that are no stage's own word
+
+
 @dataclass(slots=True)
 class Progress:
     """One instance of the plan on its way. `explicit`: the API itself said success, so an end state that holds may count."""
@@ -48,6 +51,8 @@ class Progress:
     wave: int
     stage: Stage = Stage.PENDING
     attempts: int = 0
+    term: int = 0  # of the lease under which it was sent last: how often it was taken over or anew by then
+    classified_at: float | None = None
     sent_at: float | None = None
     answered_at: float | None = None
     explicit: bool = False
@@ -66,9 +71,11 @@ class RunState:
     claimed: Claimed | None = None
     owner: str = ""
     lease_until: float = 0.0
+    takeovers: int = 0
     hops: int = 0
     calls: dict[str, int] = field(default_factory=dict)
     topics: dict[str, str] = field(default_factory=dict)
+    told: dict[str, str | None] = field(default_factory=dict)  # topic -> status of the report that it was told last
     reported: Reported | None = None
     released: bool = False
     handed_over: bool = False
@@ -94,15 +101,18 @@ class RunState:
                     raise RecordError(f"{what}. Let that version go on with it")
                 # A key that was released and is claimed again begins anew: nothing of the run before was ever sent.
                 self.claimed, self.released, self.plan, self.stop = entry, False, None, None
-                self.progress, self.topics = {}, {}
-            case "renewed" | "taken_over":
+                self.progress, self.topics, self.told = {}, {}, {}
+            case "renewed":
                 pass
+            case "taken_over":
+                self.takeovers += 1
             case "yielded":
                 self.hops += 1
                 self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
                 self.not_before = entry.get("not_before", 0.0)
             case "publishing" | "published":
                 self.topics[entry["topic"]] = entry["kind"]
+                self.told[entry["topic"]] = entry.get("status")
             case "reported":
                 self.reported = entry
             case "released":
@@ -110,11 +120,13 @@ class RunState:
             case "planned":
                 self.plan_parts = [*(self.plan_parts if entry["part"] else []), entry["text"]]
                 if len(self.plan_parts) == entry["parts"]:
-                    self._planned(plan_from_json(json.loads("".join(self.plan_parts))))
+                    self._planned(plan_from_json(json.loads("".join(self.plan_parts))), entry["at"])
             case "guarded":
                 self.waves_begun = max(self.waves_begun, entry["wave"])
                 for instance_id, baseline in entry["baseline"].items():
-                    self.progress[instance_id].baseline = baseline
+                    progress = self.progress[instance_id]
+                    progress.baseline = baseline
+                    progress.classified_at = entry.get("classified_at", progress.classified_at)
             case "sending":
                 self._sending(entry)
             case "sent":
@@ -150,11 +162,11 @@ class RunState:
         """Whether any attempt was begun at all. From then on an invocation returns and does not raise."""
         return self.attempts > 0
 
-    def _planned(self, plan: Plan) -> None:
+    def _planned(self, plan: Plan, at: float) -> None:
         self.plan = plan
         for number, wave in enumerate(plan.waves, start=1):
             for instance_id in wave:
-                self.progress[instance_id] = Progress(instance_id, number)
+                self.progress[instance_id] = Progress(instance_id, number, classified_at=plan.read_at or at)
 
     def _sending(self, entry: Sending) -> None:
         self.attempts = max(self.attempts, entry["attempt"])
@@ -162,6 +174,7 @@ class RunState:
         for instance_id in entry["ids"]:
             progress = self.progress[instance_id]
             progress.stage = Stage.SENDING
+            progress.term = self.takeovers
             progress.attempts += 1
             progress.sent_at = entry["at"]
 
@@ -169,10 +182,11 @@ class RunState:
         self.open_attempts.pop(entry["attempt"], None)
         for instance_id, verdict in entry["verdicts"].items():
             progress = self.progress[instance_id]
-            progress.stage = Stage.PENDING if verdict == "again" else Stage(verdict)
+            progress.stage = _STAGES[verdict] if verdict in _STAGES else Stage(verdict)
             progress.explicit = verdict == Stage.ACCEPTED
             progress.note, progress.code, progress.request_id = entry["what"], entry["code"], entry["request_id"]
             progress.answered_at = entry["at"]
+        self._finish(entry.get("outcomes", []), entry["at"])
 
     def _seen(self, entry: Seen) -> None:
         for instance_id in entry["busy"]:
@@ -180,6 +194,8 @@ class RunState:
         for instance_id, reason in entry["evidence"].items():
             progress = self.progress[instance_id]
             progress.stage, progress.note = Stage.ACCEPTED, reason
+        for instance_id in entry.get("unexecuted", []):
+            self.progress[instance_id].stage = Stage.PENDING
 
     def _finish(self, outcomes: Iterable[Mapping[str, Any]], at: float) -> None:
         for raw in outcomes:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dcs_upkeep.domain.errors import FencedError, JournalError
-from dcs_upkeep.domain.model import Answer, Outcome, OutcomeKind, Plan
+from dcs_upkeep.domain.model import Answer, AnswerKind, Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Clock, Log
 from dcs_upkeep.journal.entries import (
     Baseline,
@@ -35,22 +35,28 @@ from dcs_upkeep.journal.entries import (
     plan_to_json,
 )
 from dcs_upkeep.journal.run_state import RunState
-from dcs_upkeep.journal.run_stream import LeasedStream
+from dcs_upkeep.journal.run_stream import LeasedStream, with_nonce
 
+TRY_AGAIN_S = 5.0  # between two tries of a journal that fails
 PIECE_CHARS = 100_000  # entries stay under 300 KB even if every character takes two bytes or more
 PIECE_OUTCOMES = 200
 PIECE_BASELINE = 1_000
 
 
 class RunWriter:
-    """Writes entries and holds what they add up to. Used by one thread alone."""
+    """Writes entries and holds what they add up to. Used by one thread alone.
+
+    If the journal fails once an attempt was begun, the run goes on watching: what could not be written is kept, and written in
+    order when an append works again. Until then nothing more is sent (`behind`).
+    """
 
     def __init__(self, clock: Clock, log: Log, store: LeasedStream | None = None, state: RunState | None = None) -> None:
         self._clock = clock
         self._log = log
         self._store = store
+        self._kept: list[Entry] = []
+        self._try_again_at = 0.0
         self.state = state or RunState()
-        self.behind = False
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""
@@ -58,49 +64,95 @@ class RunWriter:
 
     @property
     def journalled(self) -> bool:
-        """Whether what is written outlives this process."""
-        return self._store is not None and not self.behind
+        """Whether there is a journal that outlives this process."""
+        return self._store is not None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the journal lacks something that happened."""
+        return bool(self._kept)
 
     def append(self, entry: Entry) -> bool:
-        """Write one entry down and take it into account. False if the journal does not take it any more.
+        """Write one entry down and take it into account. False if the journal did not take it, and it is kept.
 
-        Raises: FencedError, always; JournalError only while no attempt was begun. After that the run goes on watching
-        without its journal and says so, since a report from memory is better than none.
+        A lease that has lapsed is taken anew first, if nobody else has the run: `state.takeovers` tells that it was.
+        Raises: FencedError, always; JournalError only while no attempt was begun.
         """
-        if self._store is not None and not self.behind:
+        if self._store is None:
+            self.state.apply(entry)
+            return True
+        entry = with_nonce(entry)
+        if not self._kept:
             try:
-                entry = self._store.write(entry)
+                self._take_anew_if_lapsed()
+                self.state.apply(self._store.write(entry))
+                return True
             except FencedError:
                 raise
             except JournalError as err:
                 if not self.state.may_have_sent():
                     raise
-                self.behind = True
+                self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
                 self._log("journal.failed", level="error", reason=str(err))
-        if not (self.behind and entry["kind"] == "sending"):
-            self.state.apply(entry)
-        if self.behind and self.state.stop is None:
-            reason = "the journal cannot be written any more, so nothing more is sent"
-            rest = OutcomeKind.NOT_ATTEMPTED.value
-            self.state.apply(Stopped(kind="stopped", at=self.now(), why="journal", rest=rest, guard=None, reason=reason))
-        return not self.behind
+        self._kept.append(entry)
+        self.state.apply(entry)
+        return False
+
+    def catch_up(self) -> bool:
+        """Try to write what was kept, in order. Returns whether nothing is left. Raises: FencedError."""
+        while self._kept and self._store is not None:
+            try:
+                self._take_anew_if_lapsed()
+                self._store.write(self._kept[0])
+            except FencedError:
+                raise
+            except JournalError:
+                self._try_again_at = self._clock.monotonic() + TRY_AGAIN_S
+                return False
+            self._kept.pop(0)
+            if not self._kept:
+                self._log("journal.recovered", level="warning", reason="what could not be written is on record now")
+        return True
+
+    def not_durable(self) -> set[str]:
+        """The instances whose refusal is not on record: a further invocation would ask the guards again, and may act on them."""
+        rows = [row for entry in self._kept if entry["kind"] in ("watched", "sent") for row in entry.get("outcomes", [])]
+        return {row["instance_id"] for row in rows if row["outcome"] == OutcomeKind.REFUSED}
+
+    def lapsed(self) -> bool:
+        """Whether the lease has ended: nothing may be sent before every guard and claim was asked again."""
+        return self._store is not None and self._store.lapsed()
 
     def lease_covers(self, seconds: float) -> bool:
         """Whether an attempt that takes so long would end within the lease. Safe to ask from any thread."""
-        return self._store is None or self._store.lease_left_s() >= seconds
+        return self._store is None or self._store.covers(seconds)
 
     def renew_if_due(self) -> None:
-        """Renew the lease if half of it is gone."""
-        if self.journalled and self._store is not None and self._store.renew_in_s() <= 0:
+        """Renew the lease if half of it is gone; write what was kept, if it is time to try again."""
+        if self._store is None:
+            return
+        if self._kept:
+            if self._clock.monotonic() >= self._try_again_at:
+                self.catch_up()
+        elif self._store.renew_in_s() <= 0:
             self.append(Renewed(kind="renewed", at=self.now()))
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, and renew the lease as it does."""
         ends = self._clock.monotonic() + seconds
         while (left_s := ends - self._clock.monotonic()) > 0:
-            renew_in_s = self._store.renew_in_s() if self._store is not None and self.journalled else left_s
-            self._clock.sleep(min(left_s, max(renew_in_s, 0.05)))
+            self._clock.sleep(min(left_s, max(self._due_in_s(left_s), 0.05)))
             self.renew_if_due()
+
+    def _due_in_s(self, left_s: float) -> float:
+        if self._store is None:
+            return left_s
+        return self._try_again_at - self._clock.monotonic() if self._kept else self._store.renew_in_s()
+
+    def _take_anew_if_lapsed(self) -> None:
+        """An owner whose lease has lapsed writes nothing more but this, which fails if anybody else has the run."""
+        if self._store is not None and self._store.lapsed():
+            self.state.apply(self._store.write(with_nonce(TakenOver(kind="taken_over", at=self.now()))))
 
     def taken_over(self) -> None:
         """This invocation goes on with the run; what was under way in the one before is in doubt."""
@@ -120,38 +172,50 @@ class RunWriter:
             # The journal's form joins the refusals into one; here each is known still, and with it what the reader should do.
             self.state.plan = replace(self.state.plan, refusals=plan.refusals)
 
-    def guarded(self, wave: int, outcomes: Sequence[Outcome], baseline: Mapping[str, Baseline]) -> None:
-        """A wave begins: who left it, and what the others showed just now."""
+    def guarded(self, wave: int, outcomes: Sequence[Outcome], baseline: Mapping[str, Baseline], classified_at: float | None = None) -> None:
+        """The guards were asked again: who left the wave, what the others showed, and when their classes were read, if they were."""
         self.watched(outcomes)
         items = list(baseline.items())
         for start in range(0, max(1, len(items)), PIECE_BASELINE):
             piece = dict(items[start : start + PIECE_BASELINE])
-            self.append(Guarded(kind="guarded", at=self.now(), wave=wave, baseline=piece))
+            entry = Guarded(kind="guarded", at=self.now(), wave=wave, baseline=piece)
+            if classified_at is not None:
+                entry["classified_at"] = classified_at
+            self.append(entry)
 
     def sending(self, wave: int, ids: Sequence[str]) -> int | None:
-        """An attempt is about to leave. Returns its number; None if that could not be written, and it must not leave."""
+        """An attempt is about to leave. Returns its number; None if it must not: that could not be written, or the lease has lapsed."""
+        if self.behind or self.lapsed():
+            return None
         attempt = self.state.attempts + 1
-        written = self.append(Sending(kind="sending", at=self.now(), wave=wave, attempt=attempt, ids=list(ids)))
-        return attempt if written else None
+        if self.append(Sending(kind="sending", at=self.now(), wave=wave, attempt=attempt, ids=list(ids))):
+            return attempt
+        # It may be durable all the same: then it has to be known that it never left.
+        self.sent(attempt, dict.fromkeys(ids, "again"), Answer(AnswerKind.NOT_SENT, "not sent: the journal did not take it"))
+        return None
 
-    def sent(self, attempt: int, verdicts: Mapping[str, str], answer: Answer) -> None:
-        """An attempt has its answer, or surely lost it."""
-        self.append(
-            Sent(
-                kind="sent",
-                at=self.now(),
-                attempt=attempt,
-                verdicts=dict(verdicts),
-                what=answer.what,
-                code=answer.code,
-                request_id=answer.request_id,
-            )
+    def sent(self, attempt: int, verdicts: Mapping[str, str], answer: Answer, outcomes: Sequence[Outcome] = ()) -> None:
+        """An attempt has its answer, or surely lost it. `outcomes`: of the IDs whose verdict is `final`."""
+        entry = Sent(
+            kind="sent",
+            at=self.now(),
+            attempt=attempt,
+            verdicts=dict(verdicts),
+            what=answer.what,
+            code=answer.code,
+            request_id=answer.request_id,
         )
+        if outcomes:
+            entry["outcomes"] = [outcome_to_json(outcome) for outcome in outcomes]
+        self.append(entry)
 
-    def seen(self, busy: Sequence[str], evidence: Mapping[str, str]) -> None:
+    def seen(self, busy: Sequence[str], evidence: Mapping[str, str], unexecuted: Sequence[str] = ()) -> None:
         """A reading showed something new about instances that have no outcome yet."""
-        if busy or evidence:
-            self.append(Seen(kind="seen", at=self.now(), busy=list(busy), evidence=dict(evidence)))
+        if busy or evidence or unexecuted:
+            entry = Seen(kind="seen", at=self.now(), busy=list(busy), evidence=dict(evidence))
+            if unexecuted:
+                entry["unexecuted"] = list(unexecuted)
+            self.append(entry)
 
     def watched(self, outcomes: Sequence[Outcome]) -> None:
         """Instances have come to their outcome."""
@@ -171,13 +235,13 @@ class RunWriter:
             entry["not_before"] = not_before
         self.append(entry)
 
-    def publishing(self, topic: str) -> None:
-        """A publication is about to happen."""
-        self.append(Publishing(kind="publishing", at=self.now(), topic=topic))
+    def publishing(self, topic: str, status: str) -> None:
+        """A report with this status is about to be told."""
+        self.append(Publishing(kind="publishing", at=self.now(), topic=topic, status=status))
 
-    def published(self, topic: str) -> None:
-        """It happened."""
-        self.append(Published(kind="published", at=self.now(), topic=topic))
+    def published(self, topic: str, status: str) -> None:
+        """It was."""
+        self.append(Published(kind="published", at=self.now(), topic=topic, status=status))
 
     def reported(
         self, status: str, next_step: str, calls: Mapping[str, int], notes: Sequence[str], ended_at: str, elapsed_s: float

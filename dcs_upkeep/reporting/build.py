@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dcs_upkeep.domain.actions import RULES
@@ -16,6 +16,13 @@ from dcs_upkeep.journal.run_state import Progress, RunState, Stage
 from dcs_upkeep.reporting.next_step import next_step
 from dcs_upkeep.reporting.report import Header, ProblemReport, Report, status_of, summarize
 
+BEHIND_NOTE = "the journal cannot be written: it does not show how this run ended"
+BEHIND = (
+    "ACTION NEEDED: mend the journal. When it can be written again, the sweep goes on with what is deferred here. "
+    'To prevent that, send {"command": "halt", "reason": "..."} once the journal answers.'
+)
+NOT_DURABLE = "its refusal is not on record, so a further invocation asks the guards again"
+
 
 @dataclass(frozen=True, slots=True)
 class Telling:
@@ -23,6 +30,8 @@ class Telling:
 
     `calls`: operation -> calls of this invocation. `goes_on`: the run is not over, a further invocation takes up what is left.
     `fault`: what went wrong before the first write. `has_journal`: whether a repeated delivery can be told from a new event.
+    `not_durable`: None if the journal has everything; else the instances whose refusal it lacks: what is told of those, and of all
+    whose turn has not come, must stay true when a sweep goes on from what the journal has.
     """
 
     now: datetime
@@ -31,6 +40,7 @@ class Telling:
     goes_on: bool = False
     fault: Exception | None = None
     has_journal: bool = True
+    not_durable: Collection[str] | None = None
 
 
 def build_report(spec: RunSpec, location: Location, state: RunState, telling: Telling) -> Report:
@@ -45,14 +55,17 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
         return summarize(
             header, plan, outcomes, status=RunStatus.FAILED, next_step=step, ended_at=telling.now, calls=calls, hops=state.hops
         )
-    outcomes = final_outcomes(state, telling.now.timestamp(), goes_on=goes_on)
+    is_behind = telling.not_durable is not None
+    outcomes = final_outcomes(state, telling.now.timestamp(), goes_on=goes_on or is_behind, not_durable=telling.not_durable or ())
     refused_by = plan.refusal.guard if plan.refusal else None
-    halted = refused_by == "halt" or bool(state.stop and state.stop["why"] == "halt")
+    halted = refused_by == "halt" or bool(state.stop and state.stop["why"] == "halt" and not is_behind)
     status = RunStatus.DEFERRED if goes_on else status_of(outcomes, halted=halted, refused=plan.refusal is not None)
     stop_reason = state.stop["reason"] if state.stop else None
     step = "Nothing: the run goes on in a further invocation." if goes_on else ""
+    if is_behind and status is RunStatus.DEFERRED:
+        step = BEHIND
     step = step or next_step(spec.request, plan, outcomes, status, stop_reason, plan_name=spec.plan_name)
-    notes = [*plan.notes, *([stop_reason] if stop_reason else [])]
+    notes = [*plan.notes, *([stop_reason] if stop_reason else []), *([BEHIND_NOTE] if is_behind else [])]
     if not telling.has_journal and not plan.dry_run:
         notes.append("without a journal a repeated delivery of this event cannot be told from a new one")
     return summarize(header, plan, outcomes, status=status, next_step=step, ended_at=telling.now, calls=calls, hops=state.hops, notes=notes)
@@ -97,12 +110,17 @@ def header_of(spec: RunSpec, location: Location, began_at: datetime) -> Header:
     )
 
 
-def final_outcomes(state: RunState, now: float, *, goes_on: bool = False) -> tuple[Outcome, ...]:
+def final_outcomes(state: RunState, now: float, *, goes_on: bool = False, not_durable: Collection[str] = ()) -> tuple[Outcome, ...]:
     """Every instance of the plan in exactly one outcome: those of the waves in their order, then those settled before."""
     plan = state.plan
     if plan is None:
         return ()
-    ends = [progress.outcome or _open_end(progress, plan, state, now, goes_on=goes_on) for progress in state.progress.values()]
+    ends = [
+        replace(progress.outcome, outcome=OutcomeKind.DEFERRED, reason=f"{NOT_DURABLE}: {progress.outcome.reason}", guard=None)
+        if progress.outcome and progress.instance_id in not_durable
+        else progress.outcome or _open_end(progress, plan, state, now, goes_on=goes_on)
+        for progress in state.progress.values()
+    ]
     return (*ends, *plan.settled)
 
 

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from dcs_upkeep.domain.errors import FencedError, describe_error
+from dcs_upkeep.domain.errors import FencedError, JournalError, describe_error
 from dcs_upkeep.domain.ports import Message, Ports, Topic
 from dcs_upkeep.journal.run_writer import RunWriter
 from dcs_upkeep.reporting import messages
 from dcs_upkeep.reporting.report import Report
 
 
-def publish(ports: Ports, report: Report, recorder: RunWriter | None = None, *, only_failed: bool = False) -> None:
-    """Send the report to every topic that the journal does not show to have it.
+def publish(ports: Ports, report: Report, writer: RunWriter | None = None, *, only_failed: bool = False) -> None:
+    """Send the report to every topic that the journal does not show to have it, told with the same status.
 
-    Each failure is logged, counted under `calls` and noted in the report that is returned. Where an earlier invocation
+    Each failure is logged, counted under `calls` and noted in the report that is returned. If an earlier invocation
     may have published without writing it down, the message says so. `only_failed`: to those topics alone.
+    A fault of the journal keeps no report from a topic. Raises: FencedError.
     """
-    known = recorder.state.topics if recorder is not None else {}
+    known = writer.state.topics if writer is not None else {}
+    told = writer.state.told if writer is not None else {}
+    status = report["status"]
     for topic in _topics(ports, report):
-        if known.get(topic.name) == "published" or (only_failed and topic.name not in known):
+        if known.get(topic.name) == "published" and told.get(topic.name) in (None, status):
             continue
-        shown: Report = {**report, "possibly_repeated": True} if topic.name in known else report
+        if only_failed and topic.name not in known:
+            continue
+        shown: Report = {**report, "possibly_repeated": True} if known.get(topic.name) == "publishing" else report
+        if writer is not None:
+            _note(ports, lambda name=topic.name: writer.publishing(name, status))  # type: ignore[misc]  # a default binds it
         try:
-            if recorder is not None:
-                recorder.publishing(topic.name)
             for message in messages.compose(shown):
                 message_id = topic.publish(message)
                 ports.log("topic.published", topic=topic.name, message_id=message_id, subject=message.subject)
-            if recorder is not None:
-                recorder.published(topic.name)
-        except FencedError:
-            raise
         except Exception as err:  # whatever a topic does, the others still get the report
             _failed(ports, report, topic.name, err)
+            continue
+        if writer is not None:
+            _note(ports, lambda name=topic.name: writer.published(name, status))  # type: ignore[misc]  # as above
+
+
+def _note(ports: Ports, write: Callable[[], None]) -> None:
+    """Put on record that a topic is being told, if the journal takes it: telling a person comes before book-keeping."""
+    try:
+        write()
+    except FencedError:
+        raise
+    except JournalError as err:
+        ports.log("journal.failed", level="error", reason=str(err))
 
 
 def publish_progress(ports: Ports, message: Message) -> None:

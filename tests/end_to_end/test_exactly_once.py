@@ -236,14 +236,15 @@ def test_a_journal_that_fails_before_anything_was_sent_sends_nothing(at: int) ->
         assert w.puts == []
 
 
-def test_a_journal_that_fails_later_is_watched_and_reported_without_it() -> None:
+def test_a_run_whose_journal_fails_is_watched_to_its_end_and_told_and_the_rest_is_deferred() -> None:
     with world(3) as w:
         journal = Failing(w.clock)
         journal.fails_from = 10
         w.journal = journal
         report = w.run(RUN)
-        assert report["counts"] == {"completed": 1, "not_attempted": 2}
-        assert any("journal is behind" in note for note in report["notes"])
+        assert (report["status"], report["counts"]) == ("deferred", {"completed": 1, "deferred": 2})
+        assert "halt" in report["next"]
+        assert len(w.emu.truth.messages) == 1
         assert len(w.puts) == 1
 
 

@@ -84,8 +84,8 @@ def test_a_plan_refused_for_several_reasons_still_tells_the_event_that_approves_
 
 
 def test_an_approved_restart_does_not_wipe_what_was_safe_when_it_was_approved() -> None:
-    """The class is read again before each wave."""
-    with world(mixed()) as w:
+    """The class is read again before a wave, if it was read too long ago."""
+    with world(mixed(), settings={"UPKEEP_RECHECK_S": "10"}) as w:
         digest = w.run({**RESTART, "dry_run": True})["plan"]["digest"]
 
         def meddle(_: float) -> None:

@@ -8,7 +8,10 @@ from dcs_upkeep.domain.actions import RULES, Action
 from dcs_upkeep.domain.model import Answer, AnswerKind
 from dcs_upkeep.execution.retry_policy import (
     AGAIN,
+    FINAL,
+    KEPT_BACK_S,
     MAX_REFUSED_CONNECTIONS,
+    NEVER_AGAIN,
     READ_AFTER_S,
     Batch,
     Bisect,
@@ -40,8 +43,8 @@ ROWS: list[tuple[AnswerKind, Action, Batch, Reaction]] = [
     (AnswerKind.LOST, FLUSH, ONE, Doubt()),
     (AnswerKind.THROTTLED, RESTART, MANY, RetryAfter(2.0)),
     (AnswerKind.THROTTLED, FLUSH, MANY, RetryAfter(2.0)),
-    (AnswerKind.NOT_SENT, RESTART, MANY, RetryAfter(0.0, within_watch=False)),
-    (AnswerKind.NOT_SENT, FLUSH, ONE, RetryAfter(0.0, within_watch=False)),
+    (AnswerKind.NOT_SENT, RESTART, MANY, RetryAfter(KEPT_BACK_S, within_watch=False)),
+    (AnswerKind.NOT_SENT, FLUSH, ONE, RetryAfter(KEPT_BACK_S, within_watch=False)),
     (AnswerKind.NOT_CONNECTED, RESTART, MANY, RetryAfter(2.0)),
     (AnswerKind.NOT_CONNECTED, FLUSH, ONE, RetryAfter(2.0)),
     (AnswerKind.NOT_CONNECTED, RESTART, TRIED, Fail()),
@@ -49,11 +52,11 @@ ROWS: list[tuple[AnswerKind, Action, Batch, Reaction]] = [
     (AnswerKind.ONE_BAD_ID, RESTART, MANY, ReadFirst(READ_AFTER_S)),
     (AnswerKind.ONE_BAD_ID, RESTART, ONE, ReadFirst(READ_AFTER_S)),
     (AnswerKind.ONE_BAD_ID, FLUSH, MANY, Doubt()),
-    (AnswerKind.ONE_BAD_ID, FLUSH, ONE, Fail(for_its_kind=True)),
+    (AnswerKind.ONE_BAD_ID, FLUSH, ONE, Fail(NEVER_AGAIN)),
     (AnswerKind.TOO_MANY, RESTART, MANY, HalveBatches()),
     (AnswerKind.TOO_MANY, RESTART, ONE, Fail()),
-    (AnswerKind.TOO_MANY, FLUSH, MANY, Fail(for_its_kind=True)),
-    (AnswerKind.TOO_MANY, FLUSH, ONE, Fail(for_its_kind=True)),
+    (AnswerKind.TOO_MANY, FLUSH, MANY, Fail(NEVER_AGAIN)),
+    (AnswerKind.TOO_MANY, FLUSH, ONE, Fail(NEVER_AGAIN)),
     (AnswerKind.BAD_REQUEST, RESTART, MANY, StopRun(refuses=True)),
     (AnswerKind.BAD_REQUEST, FLUSH, ONE, StopRun(refuses=True)),
     (AnswerKind.DENIED, RESTART, MANY, StopRun(refuses=False)),
@@ -102,9 +105,12 @@ def test_what_follows_from_reading_a_refused_batch(batch: Batch, fit: int, culpr
 def test_what_the_journal_says_of_each_id() -> None:
     answer = Answer(AnswerKind.RESULTS, "", {"a": "success", "b": "failed"})
     assert verdicts(Watch(), ("a", "b", "c"), answer) == {"a": "accepted", "b": "api_failed", "c": "doubt"}
-    assert verdicts(Doubt(), ("a",), answer) == {"a": "doubt"}
-    for other in (RetryAfter(1.0), ReadFirst(1.0), Bisect(), HalveBatches(), Fail(), StopRun(refuses=True)):
+    for unsure in (Doubt(), ReadFirst(1.0)):
+        assert verdicts(unsure, ("a",), answer) == {"a": "doubt"}
+    for other in (RetryAfter(1.0), Bisect(), HalveBatches()):
         assert verdicts(other, ("a",), answer) == {"a": AGAIN}
+    for last in (Fail(), StopRun(refuses=True), StopRun(refuses=False)):
+        assert verdicts(last, ("a",), answer) == {"a": FINAL}
 
 
 def test_counts_go_with_the_batch_by_the_kind_of_answer() -> None:
