@@ -18,6 +18,7 @@ class FakeClock:
     def __init__(self, start: datetime | None = None) -> None:
         self._start = start or datetime.now(UTC)
         self._elapsed_s = 0.0
+        self._ahead_s = 0.0
         self._lock = threading.Lock()
         self.on_sleep: Callable[[float], None] | None = None
 
@@ -27,7 +28,11 @@ class FakeClock:
 
     def now(self) -> datetime:
         """The time of day."""
-        return self._start + timedelta(seconds=self.monotonic())
+        return self._start + timedelta(seconds=self.monotonic() + self._ahead_s)
+
+    def set_ahead(self, seconds: float) -> None:
+        """The time of day alone goes on, as on a machine that slept."""
+        self._ahead_s += seconds
 
     def monotonic(self) -> float:
         """Seconds since the start."""
