@@ -57,6 +57,7 @@ def make_emulator(arguments: argparse.Namespace) -> Emulator:
             latency_s=arguments.latency_s,
             base_date=utc_now(),
         )
+        emulator.listen()
         source = arguments.faults
         for fault in faults:
             emulator.add_fault(fault)

@@ -16,8 +16,10 @@ from .exchange import Route
 from .faults import Fault, FaultPlan
 from .fleet import Instance
 from .fleet_state import FleetState
-from .server import Gateway, Server
-from .signature import Keys
+from .gateway import Gateway
+from .inprocess import Answered, hand_over
+from .server import Server
+from .signature import Keys, SignedRequest
 from .smn import SmnService
 from .truth import Record, Truth
 
@@ -45,6 +47,7 @@ class Emulator:
     `time_scale`. `base_date`: the date that the clock's first value stands for in created_at, updated_at, launched_at.
     `wall_clock`: the real time that signatures are checked against. `topics`: the topic URNs that exist, None for any.
     `on_request`: called with each Record before it is answered, e.g. to change the fleet between two reads.
+    `sleep`: how delays (latency_s, a fault's delay_s) are waited for. Default: in real time.
     `rules`: fields of `dcs.Rules`, e.g. partial_execution=True, region_knows_stop_start=False.
     """
 
@@ -64,6 +67,7 @@ class Emulator:
         port: int = 0,
         base_date: datetime = BASE_DATE,
         wall_clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], object] | None = None,
         on_request: Callable[[Record], None] | None = None,
         **rules: Any,
     ) -> None:
@@ -80,29 +84,54 @@ class Emulator:
         self._plan = FaultPlan()
         for fault in faults:
             self.add_fault(fault)
-        gateway = Gateway(
+        self._stopping = threading.Event()
+        self._wait = sleep or self._stopping.wait
+        self._gateway = Gateway(
             self._routes, Keys(ak, sk, security_token), project_id, self._plan, self.truth, self.clock,
-            wall_clock, latency_s, read_rules.numeric_codes, on_request,
+            wall_clock, self._wait, latency_s, read_rules.numeric_codes, on_request,
         )  # fmt: skip
-        self._server = Server(gateway, port)
+        self._port = port
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.listen().server_port}"
+
+    def listen(self) -> Server:
+        """Take the port, if that was not done yet; requests wait until `start()`. Without it no socket is opened."""
+        if self._server is None:
+            self._server = Server(self._gateway, self._port, self._stopping)
+        return self._server
+
+    def answer(self, method: str, url_path_with_query: str, headers: Mapping[str, str], body: bytes = b"") -> Answered:
+        """Ask without a socket: (status, headers, body). The request is signed, recorded and executed like any other.
+
+        The path is encoded as it would be sent; a `Host` header must be among those that were signed. Raises, of
+        this package: TimedOutError where a socket would hang, ConnectionDroppedError, BodyCutError.
+        """
+        path, _, query = url_path_with_query.partition("?")
+        lower = {name.lower(): value for name, value in headers.items()}
+        try:
+            record, answer = self._gateway.answer(SignedRequest(method.upper(), path, query, lower, body), 0)
+        finally:
+            self.truth.end()
+        return hand_over(record, answer)
 
     def start(self) -> Emulator:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="emulator", daemon=True)
+        server = self.listen()
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="emulator", daemon=True)
         self._thread.start()
         return self
 
     def close(self) -> None:
         """Stop at once, also when requests hang."""
-        if self._thread is None:
+        self._stopping.set()
+        if self._thread is not None and self._server is not None:
+            self._server.stop()
+            self._thread.join()
+        elif self._server is not None:
             self._server.server_close()
-            return
-        self._server.stop()
-        self._thread.join()
         self._thread = None
 
     def __enter__(self) -> Emulator:

@@ -28,12 +28,18 @@ class Answer:
     text: str | None = None
     content_type: str = "application/json"
     transport: Transport = "send"
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> bytes:
         if self.status == 204:
             return b""
         text = json.dumps(self.payload) if self.text is None else self.text
         return text.encode()
+
+    def headers(self, request_id: str) -> dict[str, str]:
+        """What stands before the body, but for what is the connection's own."""
+        of_body = {} if self.status == 204 else {"Content-Type": self.content_type, "Content-Length": str(len(self.body()))}
+        return {"X-Request-Id": request_id, **of_body, **self.extra_headers}
 
     def error_code(self) -> str | None:
         """The error code in the payload, in the DCS or the SMN shape."""
