@@ -10,8 +10,13 @@ from datetime import datetime
 from urllib.parse import parse_qsl, unquote
 
 from .exchange import SMN_OPERATIONS, Answer, Call, Route, dcs_error, gateway_error, smn_error, spell_with_digits
-from .faults import FaultPlan, arm, corrupt, short_circuit
-from .signature import Keys, SignedRequest, find_fault_in_signature
+from .fault_effects import arm, change_fleet, corrupt, short_circuit
+from .faults import FaultPlan
+from .fleet_state import FleetState
+from .keys import KeyRing
+from .quota import Quota
+from .signature import SignedRequest
+from .timeline import Timeline
 from .truth import Record, Truth
 
 
@@ -20,11 +25,13 @@ class Gateway:
     """All that a connection needs to answer a request."""
 
     routes: list[Route]
-    keys: Keys
+    keys: KeyRing
+    quota: Quota | None
+    state: FleetState
     project_id: str
     plan: FaultPlan
     truth: Truth
-    clock: Callable[[], float]
+    timeline: Timeline
     wall_clock: Callable[[], datetime]
     wait: Callable[[float], object]
     latency_s: float
@@ -33,24 +40,26 @@ class Gateway:
 
     def answer(self, request: SignedRequest, connection: int) -> tuple[Record, Answer]:
         """Record the request, check who asks, let a due fault have its way, and ask the service."""
+        self.timeline.catch_up()
         path = unquote(request.path)
         route, values = self._find_route(request.method, path)
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         operation = route.operation if route else "unknown"
-        record = self.truth.begin(operation, request.method, path, query, self.clock(), connection)
+        record = self.truth.begin(operation, request.method, path, query, self.timeline.now(), connection)
         call = Call(values, query, request.body, record)
         record.ids, record.action = _named_ids(call), _named_action(call)
         if self.on_request:
             self.on_request(record)
         if self.latency_s:
             self.wait(self.latency_s)
+            self.timeline.catch_up()
         answer = self._refuse(request, route, values, record)
         if answer is None and route is not None:
             answer = self._serve(route, call)
         assert answer is not None
         if self.numeric_codes:
             answer = spell_with_digits(answer)
-        if answer.transport in ("send", "half"):
+        if answer.transport not in ("close", "hang"):
             record.status, record.error_code = answer.status, answer.error_code()
         return record, answer
 
@@ -61,10 +70,13 @@ class Gateway:
         return None, {}
 
     def _refuse(self, request: SignedRequest, route: Route | None, values: Mapping[str, str], record: Record) -> Answer | None:
-        problem = find_fault_in_signature(request, self.keys, self.wall_clock())
-        if problem:
-            message = f"Incorrect IAM authentication information: {problem}"
+        record.access_key = request.access_key
+        if refusal := self.keys.refuse(request):
+            record.refused = refusal.reason
+            message = f"Incorrect IAM authentication information: {refusal.text}"
             return gateway_error(401, "APIGW.0301", message, record.request_id)
+        if self.quota and (over := self.quota.refuse(record, self.timeline.now)):
+            return over
         if route is None:
             return gateway_error(404, "APIGW.0101", "The API does not exist.", record.request_id)
         if values["project_id"] == self.project_id:
@@ -74,17 +86,25 @@ class Gateway:
         return dcs_error(401, "DCS.1004", "The project ID in the URL does not match the token.")
 
     def _serve(self, route: Route, call: Call) -> Answer:
-        fault = self.plan.take(route.operation, call.record.ids)
+        fault = self.plan.take(route.operation, call.record.ids, _page(call))
         if fault is None:
             return route.reply(call)
         call.record.fault = fault.kind
         if instead := short_circuit(fault, call):
             return instead
+        change_fleet(fault, self.state)
         arm(fault, call)
         answer = corrupt(fault, call, route.reply(call))
         if fault.delay_s:
             self.wait(fault.delay_s)
         return answer
+
+
+def _page(call: Call) -> int | None:
+    """Which page of a list this is, from 1; None if it is no list, or a bad page."""
+    offset, limit = call.query.get("offset", "0"), call.query.get("limit", "10")
+    is_list = call.record.method == "GET" and offset.isdecimal() and limit.isdecimal() and int(limit) > 0
+    return int(offset) // int(limit) + 1 if is_list else None
 
 
 def _named_ids(call: Call) -> tuple[str, ...]:

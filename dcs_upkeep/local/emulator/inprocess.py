@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .exchange import Answer
 from .truth import Record
 
@@ -28,13 +30,15 @@ class BodyCutError(NoAnswerError):
         self.status, self.headers, self.received = status, headers, received
 
 
-def hand_over(record: Record, answer: Answer) -> Answered:
+def hand_over(record: Record, answer: Answer, wait: Callable[[float], object]) -> Answered:
     """The answer as a value, or the exception that stands for what a socket would have done."""
     if answer.transport == "hang":
         raise TimedOutError(f"request {record.number} is never answered")
     if answer.transport == "close":
         raise ConnectionDroppedError(f"request {record.number}: the connection was closed without an answer")
     headers, body = answer.headers(record.request_id), answer.body()
+    if answer.pause_s:
+        wait(answer.pause_s * (len(headers) if answer.transport == "slow_head" else len(body)))
     if answer.transport == "half":
         raise BodyCutError(answer.status, headers, body[: len(body) // 2])
     return answer.status, headers, body

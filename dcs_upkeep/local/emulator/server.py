@@ -107,13 +107,23 @@ class Connection(BaseHTTPRequestHandler):
             f"HTTP/1.1 {answer.status} {_phrase(answer.status)}",
             f"Date: {format_datetime(self.server.gateway.wall_clock(), usegmt=True)}",
             *(f"{name}: {value}" for name, value in answer.headers(record.request_id).items()),
-            "Connection: keep-alive" if answer.transport == "send" else "Connection: close",
+            "Connection: close" if answer.transport == "half" else "Connection: keep-alive",
         ]
         if answer.transport == "half":
             body = body[: len(body) // 2]
             self.close_connection = True
+        if answer.pause_s:
+            self._put_out_slowly(answer, head, body)
+            return
         # One send: a head and a body in two packets meet the client's delayed ACK (40 ms).
         self.wfile.write("\r\n".join([*head, "", ""]).encode() + body)
+
+    def _put_out_slowly(self, answer: Answer, head: list[str], body: bytes) -> None:
+        lines = [f"{line}\r\n".encode() for line in [*head, ""]]
+        whole_head, each_byte = b"".join(lines), [body[place : place + 1] for place in range(len(body))]
+        for part in [*lines, body] if answer.transport == "slow_head" else [whole_head, *each_byte]:
+            self.wfile.write(part)
+            self.server.gateway.wait(answer.pause_s)
 
     def _hang(self) -> None:
         """Wait until the client closes or the emulator stops."""
