@@ -173,3 +173,22 @@ def read_fleet(document: object) -> list[Instance]:
     if not isinstance(document, list):
         raise ValueError("expected a list of instances, or an object with 'count'")
     return make_all(Instance, document, {"instance_id", "name"})
+
+
+def read_changes(document: object) -> list[tuple[float, str, dict[str, Any]]]:
+    """Make (seconds, instance ID, changed fields) from a JSON list of `{"at_s": 60, "instance_id": ..., "tags": {...}}`.
+
+    Raises: ValueError that says where.
+    """
+    if not isinstance(document, list):
+        raise ValueError("expected a list of changes")
+    changes = []
+    for place, item in enumerate(document):
+        at_s = item.get("at_s") if isinstance(item, Mapping) else None
+        if isinstance(at_s, bool) or not isinstance(at_s, (int, float)) or "instance_id" not in item:
+            raise ValueError(f"[{place}] must be an object with a number at_s, and instance_id")
+        changed = {name: value for name, value in item.items() if name != "at_s"}
+        make_all(Instance, [{"name": "", **changed}], {"instance_id", "name"}, first=place)  # its words are checked now
+        del changed["instance_id"]
+        changes.append((float(at_s), str(item["instance_id"]), changed))
+    return changes

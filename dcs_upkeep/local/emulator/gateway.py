@@ -43,7 +43,7 @@ class Gateway:
         self.timeline.catch_up()
         path = unquote(request.path)
         route, values = self._find_route(request.method, path)
-        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        query = _read_query(request.query)
         operation = route.operation if route else "unknown"
         record = self.truth.begin(operation, request.method, path, query, self.timeline.now(), connection)
         call = Call(values, query, request.body, record)
@@ -95,9 +95,17 @@ class Gateway:
         change_fleet(fault, self.state)
         arm(fault, call)
         answer = corrupt(fault, call, route.reply(call))
-        if fault.delay_s:
+        if fault.delay_s and not answer.pause_s:
             self.wait(fault.delay_s)
         return answer
+
+
+def _read_query(text: str) -> dict[str, str]:
+    """The query, lists joined with commas: the SDK sends a list as one pair for each of its values."""
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
 
 
 def _page(call: Call) -> int | None:
