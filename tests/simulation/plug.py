@@ -13,7 +13,7 @@ import dcs_upkeep
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
 from dcs_upkeep.domain.errors import CloudError, JournalError, RefusedError, SeqTakenError, SettingsError
-from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance
+from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance, OutcomeKind
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.invocation import InvocationHandler
@@ -154,3 +154,17 @@ def plan_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         elif entry["kind"] == "planned":
             parts = [*(parts if entry["part"] else []), entry["text"]]
     return json.loads("".join(parts)) if parts else None
+
+
+def told_in(text: str) -> tuple[str, str, dict[str, str]] | None:
+    """Run id, status, and instance -> outcome, as far as a message's text tells them; None if it is no report."""
+    run_id, status = re.search(r"^Run: +(\S+)", text, re.MULTILINE), re.search(r"^DCS Upkeep report: (\w+)$", text, re.MULTILINE)
+    if not run_id or not status:
+        return None
+    rows = re.findall(r"^  ([a-z]+(?: attempted)?) +\S+ \(([0-9a-f-]{36})", text, re.MULTILINE)
+    return run_id[1], status[1], {instance_id: outcome.replace(" ", "_") for outcome, instance_id in rows}
+
+
+def wanted_outcomes() -> frozenset[str]:
+    """Every outcome that there is."""
+    return frozenset(OutcomeKind)

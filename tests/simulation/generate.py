@@ -1,0 +1,281 @@
+"""From a seed to a scenario. Each thing that can go wrong is rare enough that runs get somewhere, and often enough to meet the others."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from tests.simulation.scenario import Scenario
+
+ACTIONS = ("restart", "restart", "restart", "flush", "flush", "soft_restart", "stop", "start")
+PUT_MODES = (
+    *("429", "refused", "lost_done", "lost_not", "lost_later", "500_done", "500_not"),
+    *("400_busy", "400_request", "400_many", "401", "403", "half", "missing", "missing_not", "garbage"),
+)
+READ_MODES = ("429", "500", "lost", "401", "403")
+READS = ("list", "show", "configurations", "backup", "backups", "*")
+# Where a process may stop: before and after each effect that changes something, and between any two others.
+STOPS = (
+    "append",
+    "append",
+    "append.done",
+    "append.done",
+    "put.done",
+    "sleep",
+    "show",
+    "read",
+    "publish",
+    "publish.done",
+    "self",
+    "self.done",
+    "*",
+)
+TAG = {"env": "test"}
+
+
+def instance_id(number: int) -> str:
+    return f"{number:08d}-0000-4000-8000-000000000000"
+
+
+class Maker:
+    """Makes the scenario of one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.scenario = Scenario(seed)
+        self.last = 0.0  # when the last thing comes, so far
+
+    def maybe(self, share: float) -> bool:
+        return self.chance.random() < share
+
+    def make(self) -> Scenario:
+        self._functions()
+        self._fleet()
+        self._requests()
+        self._others()
+        trouble = self.chance.choice((0, 1, 1, 2, 2, 3, 5))
+        for _ in range(trouble):
+            self.scenario.faults.append(self._fault())
+        if self.maybe(0.06):
+            self.scenario.quota = self.chance.randint(15, 80)
+        self.scenario.partial = self.maybe(0.3)
+        self.scenario.journal = not self.maybe(0.04)
+        return self.scenario
+
+    # --- the world -----------------------------------------------------------------------------------------------
+
+    def _functions(self) -> None:
+        chance = self.chance
+        settings = {
+            "UPKEEP_ALLOWED_ACTIONS": "restart,soft_restart,flush,stop,start",
+            "UPKEEP_POLL_S": str(chance.choice((5, 10, 20))),
+            "UPKEEP_SETTLE_S": str(chance.choice((15, 30))),
+            "UPKEEP_LEASE_S": str(chance.choice((60, 60, 120))),
+            "UPKEEP_DISPOSABLE_TAGS": "disposable=yes",
+            "UPKEEP_NOTIFY": chance.choice(("stop,end", "end", "start,wave,stop,end")),
+        }
+        if self.maybe(0.3):
+            settings["UPKEEP_BATCH_SIZE"] = str(chance.choice((1, 2, 3)))
+        host = chance.choice(("lambda", "functiongraph"))
+        one = {
+            "name": "prod",
+            "project": "p1",
+            "host": host,
+            "limit_s": float(chance.choice((900, 900, 300, 90, 40))),
+            "skew_s": chance.choice((0, 4, 10)),
+            "calls_itself": not self.maybe(0.05),
+            "settings": settings,
+        }
+        self.scenario.functions = [one]
+        if self.maybe(0.12):
+            project = chance.choice(("p1", "p2"))
+            other = {**settings, "UPKEEP_ALLOWED_ACTIONS": "restart,soft_restart"}
+            self.scenario.functions.append({**one, "name": "dev", "project": project, "settings": other})
+
+    def _fleet(self) -> None:
+        chance = self.chance
+        number = 0
+        for project in dict.fromkeys(one["project"] for one in self.scenario.functions):
+            for _ in range(chance.choice((1, 2, 3, 4, 5, 7))):
+                number += 1
+                row: dict[str, Any] = {
+                    "instance_id": instance_id(number),
+                    "name": f"cache-{number}",
+                    "project": project,
+                    "tags": dict(TAG),
+                    "busy_s": float(chance.choice((8, 30, 30, 70))),
+                    "lag_s": chance.choice((0.0, 1.0, 2.0)),
+                }
+                kind = chance.random()
+                if kind < 0.15:
+                    row["cache_mode"] = "single"
+                elif kind < 0.25:
+                    row["appendonly"] = "no"
+                if self.maybe(0.1):
+                    row["tags"]["disposable"] = "yes"
+                if self.maybe(0.06):
+                    row["tags"]["upkeep"] = "never"
+                if self.maybe(0.12):
+                    row["status"] = chance.choice(("CLOSED", "CLOSED", "ERROR", "CREATING"))
+                if self.maybe(0.1):
+                    row["ends_in"] = [chance.choice(("ERROR", "stuck", "CLOSED"))]
+                self.scenario.fleet.append(row)
+
+    # --- what is asked for ---------------------------------------------------------------------------------------
+
+    def _requests(self) -> None:
+        at = self.chance.uniform(0.0, 60.0)
+        for number in range(self.chance.choice((1, 1, 1, 2))):
+            self._request(number, at)
+            at += self.chance.choice((0.5, 20.0, 120.0, 400.0))
+
+    def _request(self, number: int, at: float) -> None:
+        chance, function = self.chance, self.chance.randrange(len(self.scenario.functions))
+        project = self.scenario.functions[function]["project"]
+        ids = [row["instance_id"] for row in self.scenario.fleet if row["project"] == project]
+        body: dict[str, Any] = {"action": chance.choice(ACTIONS), "run_id": f"run-{number}"}
+        if self.maybe(0.5):
+            body["select"] = {"tags": dict(TAG)}
+        else:
+            body["instances"] = chance.sample(ids, chance.randint(1, len(ids)))
+        rollout: dict[str, Any] = {}
+        if self.maybe(0.6):
+            rollout["wave_size"] = chance.choice((1, 2, 3))
+        if self.maybe(0.5):
+            rollout["canary"] = chance.choice((0, 1, 2))
+        if self.maybe(0.4):
+            rollout["max_failures"] = chance.choice((1, 2, "50%"))
+        if self.maybe(0.15):
+            rollout["pause_s"] = chance.choice((30, 200, 1500))
+        if rollout:
+            body["rollout"] = rollout
+        body["watch"] = {"timeout_s": chance.choice((60, 120, 300))}
+        if self.maybe(0.08):
+            body["watch"] = False
+            body["rollout"] = {key: value for key, value in rollout.items() if key not in ("canary", "wave_size")}
+        if self.maybe(0.1):
+            start = chance.choice(("03:00", "03:05", "04:00", "02:00"))
+            end = {"02:00": "03:02", "03:00": "03:10", "03:05": "03:30", "04:00": "05:00"}[start]
+            body["window"] = {"start": start, "end": end, "timezone": "UTC", "on_miss": chance.choice(("defer", "defer", "refuse"))}
+        if self.maybe(0.08):
+            body["backup"] = "before"
+        if self.maybe(0.06):
+            body["cooldown_s"] = 3600
+        self._deliveries(number, at, body, function)
+
+    def _deliveries(self, number: int, at: float, body: dict[str, Any], function: int) -> None:
+        """A dry run by day where the plan may need approval, then the event, then the same one again."""
+        chance = self.chance
+        events = self.scenario.events
+        approves = None
+        if body["action"] != "start" and self.maybe(0.8):
+            approves = f"dry-{number}"
+            dry = {key: value for key, value in body.items() if key != "run_id"}
+            events.append({"at": at, "do": "request", "id": approves, "function": function, "event": {**dry, "dry_run": True}})
+            at += chance.choice((10.0, 60.0, 600.0))
+        elif self.maybe(0.1):
+            events.append({"at": at, "do": "request", "id": f"dry-{number}", "function": function, "event": {**body, "dry_run": True}})
+        one = {"do": "request", "function": function, "event": body, "retries": chance.choice((0, 0, 2))}
+        if approves:
+            one["approves"] = approves
+        events.append({**one, "at": at, "id": f"e{number}"})
+        for copy in range(chance.choice((0, 0, 0, 1, 1, 2))):
+            later = chance.choice((0.0, 0.05, 1.0, 20.0, 100.0, 250.0, 700.0, 2000.0)) * chance.uniform(0.5, 1.0)
+            # The same delivery once more, or the same key asked for by somebody anew.
+            events.append({**one, "at": at + later, "id": f"e{number}.{copy}", "request_id": f"e{number}", "retries": 0})
+        self.last = max(self.last, at + 300.0)
+
+    # --- what else happens ---------------------------------------------------------------------------------------
+
+    def _moment(self) -> float:
+        """Some time while runs are under way, most often early in them."""
+        first = min(event["at"] for event in self.scenario.events)
+        return first + self.chance.choice((3.0, 20.0, 60.0, 200.0, 700.0, 2500.0)) * self.chance.random()
+
+    def _others(self) -> None:
+        chance, events = self.chance, self.scenario.events
+        ids = [row["instance_id"] for row in self.scenario.fleet]
+        if self.maybe(0.12):
+            at = self._moment()
+            events.append({"at": at, "do": "halt", "id": "halt"})
+            if self.maybe(0.6):
+                events.append({"at": at + chance.choice((1.0, 30.0, 400.0)), "do": "release", "id": "release"})
+        for _ in range(chance.choice((0, 0, 0, 1, 2))):
+            change = chance.choice(
+                (
+                    {"tags": {"upkeep": "never"}},
+                    {"tags": {"disposable": None}},
+                    {"tags": {"disposable": "yes"}},
+                    {"appendonly": "no"},
+                    {"tags": {"note": "edited"}},
+                    {"tags": {"env": None}},
+                )
+            )
+            events.append({"at": self._moment(), "do": "edit", "instance": chance.choice(ids), "set": change})
+        if self.maybe(0.1):
+            act = chance.choice(("restart", "restart", "flush", "stop"))
+            events.append({"at": self._moment(), "do": "act", "instance": chance.choice(ids), "action": act})
+        if self.maybe(0.03):
+            events.append({"at": self._moment(), "do": "remove", "instance": chance.choice(ids)})
+        if self.maybe(0.1):
+            change = chance.choice(
+                (
+                    {"UPKEEP_ALLOWED_ACTIONS": "soft_restart"},
+                    {"UPKEEP_MAX_INSTANCES": "1"},
+                    {"UPKEEP_PROTECTED_TAGS": "env=test"},
+                    {"UPKEEP_BLACKOUT": "2026-01-05"},
+                    {"UPKEEP_DISPOSABLE_TAGS": "none=none"},
+                )
+            )
+            events.append({"at": self._moment(), "do": "settings", "function": 0, "set": change})
+        events.sort(key=lambda event: float(event["at"]))
+
+    # --- what goes wrong -----------------------------------------------------------------------------------------
+
+    def _fault(self) -> dict[str, Any]:
+        chance = self.chance
+        kind = chance.choice(("api", "api", "api", "journal", "journal", "topic", "self", "die", "die", "stall", "expire", "backup"))
+        if kind == "expire":
+            return {"kind": kind, "op": "*", "at": self._moment()}
+        fault: dict[str, Any] = {"kind": kind, "op": "*", **self._when()}
+        match kind:
+            case "api" if self.maybe(0.6):
+                fault |= {
+                    "op": "put",
+                    "mode": chance.choice(PUT_MODES),
+                    "nth": chance.choice((1, 1, 2, 2, 3, 4)),
+                    "times": chance.choice((1, 1, 2, 6)),
+                }
+                fault |= {"seconds": chance.choice((2.0, 20.0, 50.0))}
+                fault.pop("from", None), fault.pop("for", None)
+            case "api":
+                fault |= {"op": chance.choice(READS), "mode": chance.choice(READ_MODES)}
+            case "journal":
+                fault |= {
+                    "op": chance.choice(("append", "append", "append", "read", "*")),
+                    "mode": chance.choice(("fail", "fail", "lost", "late", "slow")),
+                }
+                fault |= {"seconds": chance.choice((2.0, 20.0, 100.0))}
+            case "topic":
+                fault |= {"op": chance.choice(("1", "2", "*")), "mode": chance.choice(("fail", "fail", "lost"))}
+            case "self":
+                fault |= {"mode": chance.choice(("fail", "lost", "doubled"))}
+            case "die":
+                fault = {"kind": kind, "op": chance.choice(STOPS), "nth": chance.randint(1, chance.choice((3, 12, 60)))}
+            case "stall":
+                seconds = chance.choice((20.0, 100.0, 150.0, 250.0, 600.0))
+                fault = {"kind": kind, "op": chance.choice(STOPS), "nth": chance.randint(1, chance.choice((3, 12, 60))), "seconds": seconds}
+        return fault
+
+    def _when(self) -> dict[str, Any]:
+        chance = self.chance
+        if self.maybe(0.35):
+            return {"from": self._moment(), "for": chance.choice((5.0, 40.0, 120.0, 400.0))}
+        return {"nth": chance.randint(1, chance.choice((3, 10, 30))), "times": chance.choice((1, 1, 2, 4))}
+
+
+def make_scenario(seed: int) -> Scenario:
+    """The scenario of this seed: the same on every machine."""
+    scenario = Maker(seed).make()
+    return Scenario.from_json(json.dumps(json.loads(scenario.to_json())))
