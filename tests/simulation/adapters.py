@@ -37,7 +37,8 @@ class SimClock:
 
     def sleep(self, seconds: float) -> None:
         self._world.step(self._process, "sleep")
-        self._world.scheduler.pause(seconds)
+        # A sleep too short for a float to move the time would never end, which no real clock does.
+        self._world.scheduler.pause(max(seconds, 1e-6))
 
 
 class SimLog:
@@ -80,7 +81,7 @@ class SimHost:
         """Hand an event to the next invocation."""
         world, invocation = self._world, self._invocation
         world.step(invocation.process, "self")
-        fault = world.faults.meet("self", "self", world.scheduler.now)
+        fault = world.faults.meet("self", world.scheduler.now, "self")
         mode = fault["mode"] if fault else ""
         world.scheduler.pause(invocation.random() * 0.3)
         if mode != "fail":
@@ -103,7 +104,7 @@ class SimTopic:
     def publish(self, message: Any) -> str:
         world, process = self._world, self._invocation.process
         world.step(process, "publish")
-        fault = world.faults.meet("topic", self.name[-1], world.scheduler.now)
+        fault = world.faults.meet("topic", world.scheduler.now, self.name[-1])
         mode = fault["mode"] if fault else ""
         world.scheduler.pause(0.05 + self._invocation.random() * 0.2)
         world.note(process, f"publish {self.name[-6:]} {mode}", {"subject": message.subject})
@@ -146,13 +147,12 @@ class SimJournal:
     def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
         world, invocation = self._world, self._invocation
         process, store = invocation.process, world.store
-        text = json.dumps(entry, allow_nan=False)
-        world.step(process, "append")
-        fault = world.faults.meet("journal", "append", world.scheduler.now)
+        written = json.loads(json.dumps(entry, allow_nan=False))
+        kind = written.get("kind", "index")
+        world.step(process, "append", f"append {kind}")
+        fault = world.faults.meet("journal", world.scheduler.now, "append", f"append {kind}")
         mode = fault["mode"] if fault else ""
         world.scheduler.pause(float(fault["seconds"]) if fault and mode == "slow" else 0.004 + invocation.random() * 0.03)
-        written = json.loads(text)
-        kind = written.get("kind", "")
         if mode == "fail":
             world.note(process, f"append {kind} to {stream} at {seq}: not written, error")
             raise plug.journal_error(f"{stream}: the store does not answer")
@@ -164,7 +164,7 @@ class SimJournal:
             raise plug.journal_error(f"{stream}: the store does not answer in time")
         free = store.append(world.scheduler.now, invocation, stream, seq, written)
         world.note(process, f"append {kind} to {stream} at {seq}{'' if free else ': taken'} {mode}", written)
-        world.step(process, "append.done")
+        world.step(process, "append.done", f"append {kind}.done")
         if mode == "lost":
             raise plug.journal_error(f"{stream}: the answer of the store was lost")
         if not free:
@@ -173,7 +173,7 @@ class SimJournal:
     def read(self, stream: str, after: int = -1) -> list[tuple[int, dict[str, object]]]:
         world, invocation = self._world, self._invocation
         world.step(invocation.process, "read")
-        fault = world.faults.meet("journal", "read", world.scheduler.now)
+        fault = world.faults.meet("journal", world.scheduler.now, "read")
         slow = fault is not None and fault["mode"] == "slow"
         world.scheduler.pause(float(fault["seconds"]) if fault and slow else 0.002 + invocation.random() * 0.01)
         if fault and not slow:

@@ -75,6 +75,9 @@ class SimDcs:
         if not mode:
             world.scheduler.pause(0.02 + self._invocation.random() * 0.1)
             return
+        if mode == "slow":
+            world.scheduler.pause(20.0)
+            return
         self._invocation.unread += 1
         world.scheduler.pause(15.0 if mode == "lost" else 0.2 if mode in ("401", "403") else 4.0)
         world.note(process, f"{op}: {mode}")
@@ -86,7 +89,7 @@ class SimDcs:
         now = world.scheduler.now
         if any(self._began_at < one["at"] <= now for one in world.faults.all("expire")):
             return "401"
-        fault = world.faults.meet("api", op, now)
+        fault = world.faults.meet("api", now, op)
         if fault is not None:
             return str(fault["mode"])
         return "" if world.quota.allows(now) else "429"
@@ -109,6 +112,7 @@ class SimDcs:
         refused = self._refused_before(mode)
         if refused is not None:
             world.scheduler.pause(way_s)
+            put.answered = str(refused.kind)
             return refused
         executes = mode not in ("500_not", "lost_not")
         if mode == "lost_later":
@@ -121,6 +125,7 @@ class SimDcs:
         else:
             world.scheduler.pause(way_s + 0.05 + invocation.random() * 0.4)
             answer = self._answer(put, mode)
+        put.answered = str(answer.kind)
         world.note(invocation.process, f"PUT {put.number} answered {answer.kind}: {answer.what}")
         world.step(invocation.process, "put.done")
         return answer
@@ -197,8 +202,8 @@ class SimBackups:
         for row in rows:
             if row["remark"] == remark and row["ends_in"] == "succeed":
                 return str(row["id"])
-        fails = self._world.faults.meet("backup", "backup", now) is not None
-        row = {"id": f"backup-{instance_id[:8]}-{len(rows)}", "remark": remark, "at": now, "done_at": now + 60.0}
+        fails = self._world.faults.meet("backup", now, "backup") is not None
+        row = {"id": f"backup-{instance_id[:8]}-{len(rows)}", "remark": remark, "at": now, "done_at": now + 25.0}
         rows.append({**row, "ends_in": "failed" if fails else "succeed"})
         return str(row["id"])
 

@@ -1,7 +1,8 @@
 """Which fault meets which call: the n-th call of an operation, or every call in a stretch of time.
 
-A fault is a dict: `kind` (`api`, `journal`, `topic`, `self`, `die`, `stall`, `suspend`, `expire`), `op` (what it meets,
-"*" for any of its kind), `mode`, and either `nth` (from 1) with `times`, or `from` with `for`.
+A fault is a dict: `kind` (`api`, `journal`, `topic`, `self`, `backup`, `die`, `stall`, `suspend`, `expire`), `op` (what it
+meets, "*" for any of its kind; an append also goes by its entry, as in `append sent`), `mode`, and either `nth` (from 1)
+with `times`, or `from` with `for`.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ class Faults:
         self._calls: Counter[tuple[str, str]] = Counter()
         self.met: list[dict[str, Any]] = []
 
-    def meet(self, kind: str, op: str, now: float) -> dict[str, Any] | None:
-        """The fault that this call meets, if any."""
+    def meet(self, kind: str, now: float, *ops: str) -> dict[str, Any] | None:
+        """The fault that this call meets, if any. `ops`: the names it goes by."""
         listed = self._by_kind.get(kind)
         if listed is None:
             return None
-        self._calls[kind, op] += 1
-        self._calls[kind, "*"] += 1
+        names = (*ops, "*")
+        for name in names:
+            self._calls[kind, name] += 1
         for one in listed:
-            if one["op"] not in (op, "*"):
+            if one["op"] not in names:
                 continue
             if "nth" in one:
                 fits = one["nth"] <= self._calls[kind, one["op"]] < one["nth"] + one.get("times", 1)

@@ -13,23 +13,14 @@ PUT_MODES = (
     *("429", "refused", "lost_done", "lost_not", "lost_later", "500_done", "500_not"),
     *("400_busy", "400_request", "400_many", "401", "403", "half", "missing", "missing_not", "garbage"),
 )
-READ_MODES = ("429", "500", "lost", "401", "403")
+READ_MODES = ("429", "500", "lost", "401", "403", "slow")
 READS = ("list", "show", "configurations", "backup", "backups", "*")
 # Where a process may stop: before and after each effect that changes something, and between any two others.
-STOPS = (
-    "append",
-    "append",
-    "append.done",
-    "append.done",
-    "put.done",
-    "sleep",
-    "show",
-    "read",
-    "publish",
-    "publish.done",
-    "self",
-    "self.done",
-    "*",
+STOPS = ("append", "append.done", "put.done", "sleep", "show", "read", "publish", "publish.done", "self", "self.done", "*")
+# The entries of the journal, those twice about which more can go wrong.
+KINDS = (
+    *("claimed", "planned", "held", "guarded", "sending", "sending", "sent", "sent", "watched", "stopped"),
+    *("yielded", "taken_over", "publishing", "published", "reported", "released", "left"),
 )
 TAG = {"env": "test"}
 
@@ -44,7 +35,6 @@ class Maker:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.scenario = Scenario(seed)
-        self.last = 0.0  # when the last thing comes, so far
 
     def maybe(self, share: float) -> bool:
         return self.chance.random() < share
@@ -57,6 +47,9 @@ class Maker:
         trouble = self.chance.choice((0, 1, 1, 2, 2, 3, 5))
         for _ in range(trouble):
             self.scenario.faults.append(self._fault())
+        if self.maybe(0.4):
+            # What is hardest to get right: an odd answer to a PUT, and trouble in writing down what it means.
+            self.scenario.faults += [self._put_fault(), self._trouble_at(self.chance.choice(KINDS))]
         if self.maybe(0.06):
             self.scenario.quota = self.chance.randint(15, 80)
         self.scenario.partial = self.maybe(0.3)
@@ -77,12 +70,12 @@ class Maker:
         }
         if self.maybe(0.3):
             settings["UPKEEP_BATCH_SIZE"] = str(chance.choice((1, 2, 3)))
-        host = chance.choice(("lambda", "functiongraph"))
+        host = chance.choice(("lambda", "lambda", "functiongraph", "functiongraph", "local"))
         one = {
             "name": "prod",
             "project": "p1",
             "host": host,
-            "limit_s": float(chance.choice((900, 900, 300, 90, 40))),
+            "limit_s": 1e9 if host == "local" else float(chance.choice((900, 900, 300, 90, 40))),
             "skew_s": chance.choice((0, 4, 10)),
             "calls_itself": not self.maybe(0.05),
             "settings": settings,
@@ -135,6 +128,8 @@ class Maker:
         project = self.scenario.functions[function]["project"]
         ids = [row["instance_id"] for row in self.scenario.fleet if row["project"] == project]
         body: dict[str, Any] = {"action": chance.choice(ACTIONS), "run_id": f"run-{number}"}
+        if self.maybe(0.05):
+            body["run_id"] = f"{'scheduler/' * 14}{number}"
         if self.maybe(0.5):
             body["select"] = {"tags": dict(TAG)}
         else:
@@ -184,7 +179,6 @@ class Maker:
             later = chance.choice((0.0, 0.05, 1.0, 20.0, 100.0, 250.0, 700.0, 2000.0)) * chance.uniform(0.5, 1.0)
             # The same delivery once more, or the same key asked for by somebody anew.
             events.append({**one, "at": at + later, "id": f"e{number}.{copy}", "request_id": f"e{number}", "retries": 0})
-        self.last = max(self.last, at + 300.0)
 
     # --- what else happens ---------------------------------------------------------------------------------------
 
@@ -261,11 +255,39 @@ class Maker:
                 fault |= {"op": chance.choice(("1", "2", "*")), "mode": chance.choice(("fail", "fail", "lost"))}
             case "self":
                 fault |= {"mode": chance.choice(("fail", "lost", "doubled"))}
-            case "die":
-                fault = {"kind": kind, "op": chance.choice(STOPS), "nth": chance.randint(1, chance.choice((3, 12, 60)))}
-            case "stall":
-                seconds = chance.choice((20.0, 100.0, 150.0, 250.0, 600.0))
-                fault = {"kind": kind, "op": chance.choice(STOPS), "nth": chance.randint(1, chance.choice((3, 12, 60))), "seconds": seconds}
+            case "die" | "stall" | "suspend":
+                fault = self._stop(kind, chance.choice(STOPS), chance.randint(1, chance.choice((3, 12, 60))))
+        return fault
+
+    def _put_fault(self) -> dict[str, Any]:
+        chance = self.chance
+        nth, times = chance.choice((1, 1, 1, 2, 2, 3)), chance.choice((1, 1, 2, 6))
+        return {
+            "kind": "api",
+            "op": "put",
+            "mode": chance.choice(PUT_MODES),
+            "nth": nth,
+            "times": times,
+            "seconds": chance.choice((2.0, 20.0, 50.0)),
+        }
+
+    def _trouble_at(self, entry: str) -> dict[str, Any]:
+        """Something happens before, while or after this entry is written."""
+        chance = self.chance
+        nth = chance.choice((1, 1, 1, 2, 3))
+        if self.maybe(0.4):
+            times, seconds = chance.choice((1, 1, 2, 8)), chance.choice((2.0, 20.0, 100.0))
+            mode = chance.choice(("fail", "fail", "lost", "late", "slow"))
+            return {"kind": "journal", "op": f"append {entry}", "mode": mode, "nth": nth, "times": times, "seconds": seconds}
+        return self._stop(chance.choice(("die", "die", "stall")), f"append {entry}{chance.choice(('', '.done'))}", nth)
+
+    def _stop(self, kind: str, op: str, nth: int) -> dict[str, Any]:
+        """The process dies, freezes, or its machine goes to sleep, which only a person's own machine does."""
+        fault: dict[str, Any] = {"kind": kind, "op": op, "nth": nth}
+        if kind != "die":
+            fault["seconds"] = self.chance.choice((20.0, 100.0, 150.0, 250.0, 600.0))
+            if self.scenario.functions[0]["host"] == "local":
+                fault["kind"] = "suspend"
         return fault
 
     def _when(self) -> dict[str, Any]:

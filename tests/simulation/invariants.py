@@ -9,6 +9,7 @@ from tests.simulation import plug
 from tests.simulation.adapters import AK, SK
 from tests.simulation.evidence import Evidence, Run
 from tests.simulation.fleet import ACTIONS
+from tests.simulation.world import Put
 
 NOT_DONE = frozenset({"refused", "skipped", "planned", "not_attempted"})
 
@@ -70,6 +71,25 @@ def one_flush(evidence: Evidence) -> Iterator[str]:
 def acts_once(evidence: Evidence) -> Iterator[str]:
     """The second promise, for every action: no run executes it twice on one instance."""
     yield from _more_than_one(evidence, flush=False)
+
+
+MAY_COME_AGAIN = frozenset({"throttled", "not_connected"})
+FINAL = frozenset({"denied", "bad_request", "results", "lost", "None"})
+
+
+def sent_again_by_the_rules(evidence: Evidence) -> Iterator[str]:
+    """A flush is sent again only after a 429 or without a connection; nothing is after an answer that is final or lost."""
+    for run in evidence.runs:
+        before: dict[str, Put] = {}
+        for put in run.puts:
+            for instance_id in put.ids:
+                earlier = before.get(instance_id)
+                if earlier is None:
+                    continue
+                answered = str(earlier.answered)
+                if answered in FINAL or (put.action == "flush" and answered not in MAY_COME_AGAIN):
+                    yield f"{run.run_id}: {instance_id[:8]} is in PUT {put.number}, after PUT {earlier.number} was answered {answered}"
+            before |= dict.fromkeys(put.ids, put)
 
 
 def _more_than_one(evidence: Evidence, *, flush: bool) -> Iterator[str]:
@@ -160,6 +180,12 @@ def no_secret(evidence: Evidence) -> Iterator[str]:
             yield f"{invocation.name} says the key"
     if any(AK in one.text or SK in one.text for one in evidence.world.tellings):
         yield "a message says the key"
+
+
+def it_ends(evidence: Evidence) -> Iterator[str]:
+    """No invocation goes round and round without getting anywhere."""
+    if evidence.world.stuck:
+        yield evidence.world.stuck
 
 
 def no_fault_of_ours(evidence: Evidence) -> Iterator[str]:

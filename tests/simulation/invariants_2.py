@@ -90,6 +90,8 @@ def facts_are_fresh(evidence: Evidence) -> Iterator[str]:
             before = {"tags": _tags_at(evidence, instance_id, put.at - polls_s), "later": _tags_at(evidence, instance_id, put.at)}
             if _is_protected(before["tags"], put.invocation) and _is_protected(before["later"], put.invocation):
                 yield f"PUT {put.number}: {instance_id[:8]} has been protected for more than {polls_s:.0f} s"
+            if run is not None and run.request.get("backup") == "before" and _without_backup(evidence, run, put, instance_id):
+                yield f"PUT {put.number}: {instance_id[:8]} would lose its data, and has no backup that this run began"
             if run is not None and not run.request.get("approve") and _loses_since(evidence, put, instance_id):
                 yield f"PUT {put.number}: {instance_id[:8]} has been losing its data for more than {RECHECK_S:.0f} s, unapproved"
 
@@ -110,13 +112,17 @@ def _is_protected(tags: Mapping[str, str], invocation: Invocation) -> bool:
     return any(tags.get(key) == value for key, value in [("upkeep", "never"), *pairs])
 
 
+def _without_backup(evidence: Evidence, run: Run, put: Put, instance_id: str) -> bool:
+    rows = evidence.world.backups.get(instance_id, ())
+    fine = any(row["ends_in"] == "succeed" and run.began_at <= row["at"] and row["done_at"] <= put.at for row in rows)
+    return not fine and evidence.world.fleet.instances[instance_id].cache_mode == "single" and put.action != "start"
+
+
 def _loses_since(evidence: Evidence, put: Put, instance_id: str) -> bool:
     """Whether it loses its data, nobody calls it disposable, and both have been so for longer than the recheck time."""
     instance = evidence.world.fleet.instances[instance_id]
-    appendonly = [instance.appendonly]
-    for edit in reversed(evidence.world.fleet.edits):
-        if edit.instance_id == instance_id and edit.what == "appendonly" and edit.at > put.at - RECHECK_S:
-            appendonly.append(edit.old)
+    edits = [one for one in evidence.world.fleet.edits if one.instance_id == instance_id and one.what == "appendonly"]
+    appendonly = [instance.appendonly, *(one.old for one in edits if one.at > put.at - RECHECK_S)]
     loses = put.action != "start" and (
         put.action == "flush" or instance.cache_mode == "single" or all(word != "yes" for word in appendonly)
     )

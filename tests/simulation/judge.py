@@ -17,6 +17,7 @@ JUDGES: Mapping[str, Judge] = {
     "I2": first.no_put_without_right,
     "I3": first.one_flush,
     "once": first.acts_once,
+    "again": first.sent_again_by_the_rules,
     "I4": first.completed_is_true,
     "I5": first.nothing_behind_the_report,
     "I6": first.batch_size,
@@ -29,6 +30,7 @@ JUDGES: Mapping[str, Judge] = {
     "I13": second.runs_stay_at_home,
     "I14": second.few_at_a_time,
     "I15": second.told_stays_true,
+    "ends": first.it_ends,
     "ours": first.no_fault_of_ours,
 }
 
@@ -42,7 +44,45 @@ class Known:
     where: Callable[[Scenario], bool] = lambda _: True
 
 
-KNOWN: tuple[Known, ...] = ()
+def _journal_fails(scenario: Scenario) -> bool:
+    return scenario.has("journal")
+
+
+def _stops_halfway(scenario: Scenario) -> bool:
+    return any(scenario.has(kind) for kind in ("die", "stall", "suspend", "journal")) or scenario.functions[0]["limit_s"] < 900
+
+
+def _changes_while_it_waits(scenario: Scenario) -> bool:
+    return any(one["do"] in ("edit", "settings") for one in scenario.events)
+
+
+def _shares_a_store(scenario: Scenario) -> bool:
+    return len(scenario.functions) > 1
+
+
+def _cannot_call_itself(scenario: Scenario) -> bool:
+    return not scenario.functions[0]["calls_itself"]
+
+
+def _backs_up(scenario: Scenario) -> bool:
+    return any(one.get("event", {}).get("backup") == "before" for one in scenario.events)
+
+
+KNOWN: tuple[Known, ...] = (
+    Known("again", "what was answered finally stands in two entries, and between the two it counts as open", _stops_halfway),
+    Known(
+        "I9",
+        "book-keeping stands before telling: a failed append leaves topics untold, and what was written afterwards is lost",
+        _journal_fails,
+    ),
+    Known("I11", "an approval is a bare digest that starts any number of runs"),
+    Known("I12", "class, disposability and settings are not asked again while a run waits", _changes_while_it_waits),
+    Known("I12", "a run is carried on under the settings of whichever function sweeps it", _shares_a_store),
+    Known("I12", "a backup of an earlier run counts", _backs_up),
+    Known("I13", "a sweep carries on the runs of every function on its store", _shares_a_store),
+    Known("I13", "a sweep that cannot call its function carries nothing on", _cannot_call_itself),
+    Known("I15", "what could not be written is told as not attempted, and the next sweep sends it", _journal_fails),
+)
 
 
 def judge(world: World, *, everything: bool = False) -> list[Violation]:

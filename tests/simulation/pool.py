@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from tests.simulation.scheduler import KilledError, Scheduler, Task
 
@@ -56,7 +56,7 @@ def make_namespace(scheduler: Scheduler) -> dict[str, Any]:
         def __init__(self, max_workers: int | None = None, thread_name_prefix: str = "", **_: Any) -> None:
             self._tasks: list[Task] = []
 
-        def __enter__(self) -> SimPool:
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None:

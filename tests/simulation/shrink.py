@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tests.simulation.judge import judge
@@ -34,10 +35,14 @@ def shrink(scenario: Scenario, invariant: str, *, everything: bool = False) -> S
     while before != scenario:
         before = scenario
         for name in ("faults", "events", "fleet"):
-            rows = _fewer(getattr(scenario, name), lambda rows, name=name: still(replace(scenario, **{name: rows})))
+            rows = _fewer(getattr(scenario, name), partial(_with, still, scenario, name))
             scenario = replace(scenario, **{name: rows})
         scenario = _simpler(scenario, still)
     return scenario
+
+
+def _with(still: Callable[[Scenario], bool], scenario: Scenario, name: str, rows: list[dict[str, Any]]) -> bool:
+    return still(replace(scenario, **{name: rows}))
 
 
 def _fewer(rows: list[dict[str, Any]], still: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from tests.simulation.faults import Faults, Quota
 from tests.simulation.fleet import Fleet
 from tests.simulation.pool import patched
 from tests.simulation.scenario import BASE, Scenario
-from tests.simulation.scheduler import KilledError, Process, Scheduler, Task
+from tests.simulation.scheduler import KilledError, Process, Scheduler, StuckError, Task
 
 SWEEP_S = 300.0
 MOST_SWEEPS = 80
@@ -25,7 +25,7 @@ TOPICS = ("urn:smn:cn-north-4:p:topic-1", "urn:smn:cn-north-4:p:topic-2")
 
 @dataclass(eq=False)
 class Put:
-    """One status PUT that left. `refused_for`: status, code and busyness of a 400 that an instance caused."""
+    """One status PUT that left. `refused_for`: status, code and busyness of a 400 that an instance caused; `answered`: the kind of answer."""
 
     number: int
     invocation: Invocation
@@ -34,6 +34,7 @@ class Put:
     at: float
     executed: tuple[str, ...] = ()
     refused_for: tuple[int, str, bool] | None = None
+    answered: str | None = None
 
 
 @dataclass(eq=False)
@@ -107,6 +108,7 @@ class World:
         self.settings_changed: list[tuple[float, str, dict[str, str]]] = []
         self.trace: list[tuple[float, str, str, Any]] = []
         self.quiet = False
+        self.stuck: str | None = None
         self._may_stop = any(one["kind"] in ("die", "stall", "suspend") for one in scenario.faults)
         self._answers: dict[str, Invocation] = {}
         self._halt_id: str | None = None
@@ -116,21 +118,21 @@ class World:
     def note(self, process: Process | None, what: str, details: Any = None) -> None:
         self.trace.append((self.scheduler.now, process.name if process else "cloud", what, details))
 
-    def step(self, process: Process, op: str) -> None:
+    def step(self, process: Process, *ops: str) -> None:
         """A process is about to do, or has just done, something: here it may die, freeze, or be put to sleep."""
         if process.dead is not None:
             raise KilledError(process.dead)
         if not self._may_stop:
             return
         now = self.scheduler.now
-        if self.faults.meet("die", op, now):
-            self.note(process, f"dies at {op}")
+        if self.faults.meet("die", now, *ops):
+            self.note(process, f"dies at {ops[-1]}")
             self.scheduler.kill(process, "killed")
             raise KilledError("killed")
         for kind in ("stall", "suspend"):
-            fault = self.faults.meet(kind, op, now)
+            fault = self.faults.meet(kind, now, *ops)
             if fault is not None:
-                self.note(process, f"{kind}s for {fault['seconds']} s at {op}")
+                self.note(process, f"{kind}s for {fault['seconds']} s at {ops[-1]}")
                 process.frozen_until = now + fault["seconds"]
                 process.asleep_s += fault["seconds"] if kind == "suspend" else 0.0
                 self.scheduler.pause(fault["seconds"])
@@ -269,23 +271,30 @@ class World:
         for event in self.scenario.events:
             scheduler.at(event["at"], partial(self.happen, event))
         busy_until = max([Faults.over_at(self.scenario.faults), *(event["at"] for event in self.scenario.events)])
-        sweeps = 0
         with patched(scheduler):
-            while sweeps < MOST_SWEEPS:
-                scheduler.pause(SWEEP_S)
-                if scheduler.now <= busy_until:
-                    self._sweep()
-                    continue
-                if not self._alive() and not self.unfinished():
-                    self.quiet = True
-                    break
-                sweeps += 1
-                opens_at = self._opens_at()
-                if opens_at > scheduler.now and not self._alive():
-                    scheduler.pause(opens_at - scheduler.now)
-                self._sweep()
+            try:
+                self._until_quiet(busy_until)
+            except StuckError as err:
+                self.stuck = str(err)
+                scheduler.forgive()
             self._end()
         return self
+
+    def _until_quiet(self, busy_until: float) -> None:
+        scheduler, sweeps = self.scheduler, 0
+        while sweeps < MOST_SWEEPS:
+            scheduler.pause(SWEEP_S)
+            if scheduler.now <= busy_until:
+                self._sweep()
+                continue
+            if not self._alive() and not self.unfinished():
+                self.quiet = True
+                break
+            sweeps += 1
+            opens_at = self._opens_at()
+            if opens_at > scheduler.now and not self._alive():
+                scheduler.pause(opens_at - scheduler.now)
+            self._sweep()
 
     def _sweep(self) -> None:
         if not self.scenario.journal or not self.unfinished():
@@ -300,7 +309,7 @@ class World:
     def unfinished(self) -> list[str]:
         """The runs that were claimed and have not ended."""
         runs = [(name, rows) for name, rows in self.store.streams.items() if name.startswith("run/")]
-        return [name[4:] for name, rows in runs if rows and rows[-1]["kind"] not in ("released",) and not _has_ended(rows)]
+        return [name[4:] for name, rows in runs if rows and rows[-1]["kind"] != "released" and not _has_ended(rows)]
 
     def _opens_at(self) -> float:
         """When the first of the waiting runs may go on; 0 if one may now."""
@@ -313,6 +322,8 @@ class World:
     def _end(self) -> None:
         """Every thread goes back to where it came from."""
         for one in self.invocations:
+            if one.ended_at is not None or one.process.dead is not None:
+                continue
             self.scheduler.kill(one.process, "the simulation is over")
         while self._alive():
             self.scheduler.pause(1.0)
