@@ -12,7 +12,8 @@ from tests.simulation import plug
 from tests.simulation.scenario import BASE
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Invocation, World
+    from tests.simulation.records import Invocation
+    from tests.simulation.world import World
 
 AK, SK = "AKSIMULATED0SECRET01", "sk-simulated-secret-0123456789"
 

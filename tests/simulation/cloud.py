@@ -12,7 +12,8 @@ from tests.simulation.fleet import ACTIONS, SimInstance
 from tests.simulation.scenario import BASE
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Invocation, Put, World
+    from tests.simulation.records import Invocation, Put
+    from tests.simulation.world import World
 
 FEW = 5
 ERRORS = {"429": (429, "APIGW.0308"), "500": (500, "DCS.5000"), "401": (401, "APIGW.0301"), "403": (403, "DCS.2003"), "lost": (None, None)}

@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.simulation import plug
 from tests.simulation.fleet import Execution
-from tests.simulation.world import Invocation, Put, World
+from tests.simulation.records import Invocation, Put
+from tests.simulation.world import World
 
 
 @dataclass

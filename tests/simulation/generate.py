@@ -6,22 +6,11 @@ import json
 import random
 from typing import Any
 
+from tests.simulation import plug
 from tests.simulation.scenario import Scenario
+from tests.simulation.trouble import Trouble
 
 ACTIONS = ("restart", "restart", "restart", "flush", "flush", "soft_restart", "stop", "start")
-PUT_MODES = (
-    *("429", "refused", "lost_done", "lost_not", "lost_later", "500_done", "500_not"),
-    *("400_busy", "400_request", "400_many", "401", "403", "half", "missing", "missing_not", "garbage"),
-)
-READ_MODES = ("429", "500", "lost", "401", "403", "slow")
-READS = ("list", "show", "configurations", "backup", "backups", "*")
-# Where a process may stop: before and after each effect that changes something, and between any two others.
-STOPS = ("append", "append.done", "put.done", "sleep", "show", "read", "publish", "publish.done", "self", "self.done", "*")
-# The entries of the journal, those twice about which more can go wrong.
-KINDS = (
-    *("claimed", "planned", "held", "guarded", "sending", "sending", "sent", "sent", "watched", "stopped"),
-    *("yielded", "taken_over", "publishing", "published", "reported", "released", "left"),
-)
 TAG = {"env": "test"}
 
 
@@ -44,12 +33,8 @@ class Maker:
         self._fleet()
         self._requests()
         self._others()
-        trouble = self.chance.choice((0, 1, 1, 2, 2, 3, 5))
-        for _ in range(trouble):
-            self.scenario.faults.append(self._fault())
-        if self.maybe(0.4):
-            # What is hardest to get right: an odd answer to a PUT, and trouble in writing down what it means.
-            self.scenario.faults += [self._put_fault(), self._trouble_at(self.chance.choice(KINDS))]
+        suspends = self.scenario.functions[0]["host"] == "local"
+        self.scenario.faults = Trouble(self.chance, self._moment, suspends=suspends).make()
         if self.maybe(0.06):
             self.scenario.quota = self.chance.randint(15, 80)
         self.scenario.partial = self.maybe(0.3)
@@ -90,7 +75,7 @@ class Maker:
         chance = self.chance
         number = 0
         for project in dict.fromkeys(one["project"] for one in self.scenario.functions):
-            for _ in range(chance.choice((1, 2, 3, 4, 5, 7))):
+            for _ in range(chance.choice((1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 7, 7, 7, 16))):
                 number += 1
                 row: dict[str, Any] = {
                     "instance_id": instance_id(number),
@@ -141,6 +126,9 @@ class Maker:
             rollout["canary"] = chance.choice((0, 1, 2))
         if self.maybe(0.4):
             rollout["max_failures"] = chance.choice((1, 2, "50%"))
+        if "max_unavailable" in plug.rollout_fields() and self.maybe(0.25):
+            rollout.pop("wave_size", None)
+            rollout["max_unavailable"] = chance.choice((1, 2, 3, "40%"))
         if self.maybe(0.15):
             rollout["pause_s"] = chance.choice((30, 200, 1500))
         if rollout:
@@ -148,11 +136,13 @@ class Maker:
         body["watch"] = {"timeout_s": chance.choice((60, 120, 300))}
         if self.maybe(0.08):
             body["watch"] = False
-            body["rollout"] = {key: value for key, value in rollout.items() if key not in ("canary", "wave_size")}
+            body["rollout"] = {key: value for key, value in rollout.items() if key not in ("canary", "wave_size", "max_unavailable")}
         if self.maybe(0.1):
             start = chance.choice(("03:00", "03:05", "04:00", "02:00"))
             end = {"02:00": "03:02", "03:00": "03:10", "03:05": "03:30", "04:00": "05:00"}[start]
             body["window"] = {"start": start, "end": end, "timezone": "UTC", "on_miss": chance.choice(("defer", "defer", "refuse"))}
+            if self.maybe(0.1):
+                body["window"] |= {"days": ["sun"], "on_miss": "defer"}  # six days away
         if self.maybe(0.08):
             body["backup"] = "before"
         if self.maybe(0.06):
@@ -224,77 +214,6 @@ class Maker:
             )
             events.append({"at": self._moment(), "do": "settings", "function": 0, "set": change})
         events.sort(key=lambda event: float(event["at"]))
-
-    # --- what goes wrong -----------------------------------------------------------------------------------------
-
-    def _fault(self) -> dict[str, Any]:
-        chance = self.chance
-        kind = chance.choice(("api", "api", "api", "journal", "journal", "topic", "self", "die", "die", "stall", "expire", "backup"))
-        if kind == "expire":
-            return {"kind": kind, "op": "*", "at": self._moment()}
-        fault: dict[str, Any] = {"kind": kind, "op": "*", **self._when()}
-        match kind:
-            case "api" if self.maybe(0.6):
-                fault |= {
-                    "op": "put",
-                    "mode": chance.choice(PUT_MODES),
-                    "nth": chance.choice((1, 1, 2, 2, 3, 4)),
-                    "times": chance.choice((1, 1, 2, 6)),
-                }
-                fault |= {"seconds": chance.choice((2.0, 20.0, 50.0))}
-                fault.pop("from", None), fault.pop("for", None)
-            case "api":
-                fault |= {"op": chance.choice(READS), "mode": chance.choice(READ_MODES)}
-            case "journal":
-                fault |= {
-                    "op": chance.choice(("append", "append", "append", "read", "*")),
-                    "mode": chance.choice(("fail", "fail", "lost", "late", "slow")),
-                }
-                fault |= {"seconds": chance.choice((2.0, 20.0, 100.0))}
-            case "topic":
-                fault |= {"op": chance.choice(("1", "2", "*")), "mode": chance.choice(("fail", "fail", "lost"))}
-            case "self":
-                fault |= {"mode": chance.choice(("fail", "lost", "doubled"))}
-            case "die" | "stall" | "suspend":
-                fault = self._stop(kind, chance.choice(STOPS), chance.randint(1, chance.choice((3, 12, 60))))
-        return fault
-
-    def _put_fault(self) -> dict[str, Any]:
-        chance = self.chance
-        nth, times = chance.choice((1, 1, 1, 2, 2, 3)), chance.choice((1, 1, 2, 6))
-        return {
-            "kind": "api",
-            "op": "put",
-            "mode": chance.choice(PUT_MODES),
-            "nth": nth,
-            "times": times,
-            "seconds": chance.choice((2.0, 20.0, 50.0)),
-        }
-
-    def _trouble_at(self, entry: str) -> dict[str, Any]:
-        """Something happens before, while or after this entry is written."""
-        chance = self.chance
-        nth = chance.choice((1, 1, 1, 2, 3))
-        if self.maybe(0.4):
-            times, seconds = chance.choice((1, 1, 2, 8)), chance.choice((2.0, 20.0, 100.0))
-            mode = chance.choice(("fail", "fail", "lost", "late", "slow"))
-            return {"kind": "journal", "op": f"append {entry}", "mode": mode, "nth": nth, "times": times, "seconds": seconds}
-        return self._stop(chance.choice(("die", "die", "stall")), f"append {entry}{chance.choice(('', '.done'))}", nth)
-
-    def _stop(self, kind: str, op: str, nth: int) -> dict[str, Any]:
-        """The process dies, freezes, or its machine goes to sleep, which only a person's own machine does."""
-        fault: dict[str, Any] = {"kind": kind, "op": op, "nth": nth}
-        if kind != "die":
-            fault["seconds"] = self.chance.choice((20.0, 100.0, 150.0, 250.0, 600.0))
-            if self.scenario.functions[0]["host"] == "local":
-                fault["kind"] = "suspend"
-        return fault
-
-    def _when(self) -> dict[str, Any]:
-        chance = self.chance
-        if self.maybe(0.35):
-            return {"from": self._moment(), "for": chance.choice((5.0, 40.0, 120.0, 400.0))}
-        return {"nth": chance.randint(1, chance.choice((3, 10, 30))), "times": chance.choice((1, 1, 2, 4))}
 
 
 def make_scenario(seed: int) -> Scenario:

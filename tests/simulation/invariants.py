@@ -9,7 +9,7 @@ from tests.simulation import plug
 from tests.simulation.adapters import AK, SK
 from tests.simulation.evidence import Evidence, Run
 from tests.simulation.fleet import ACTIONS
-from tests.simulation.world import Put
+from tests.simulation.records import Put
 
 NOT_DONE = frozenset({"refused", "skipped", "planned", "not_attempted"})
 

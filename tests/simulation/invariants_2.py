@@ -9,7 +9,8 @@ from typing import Any
 from tests.simulation import plug
 from tests.simulation.evidence import Entry, Evidence, Run
 from tests.simulation.fleet import FOREVER, Execution
-from tests.simulation.world import TOPICS, Invocation, Put
+from tests.simulation.records import Invocation, Put
+from tests.simulation.world import TOPICS
 
 RECHECK_S = 600.0
 # From a reading to the PUT that rests on it: other readings, claims, the entry, and a thread's turn.
@@ -81,6 +82,7 @@ def facts_are_fresh(evidence: Evidence) -> Iterator[str]:
     """I12 an instance is acted on only under guards, class and settings no older than the recheck time and two polls."""
     for put in evidence.world.puts:
         run = evidence.run_of[put.number]
+        recheck_s = float(put.invocation.environ.get("UPKEEP_RECHECK_S", RECHECK_S))
         polls_s = 2 * float(put.invocation.environ.get("UPKEEP_POLL_S", 10)) + SLACK_S
         if put.action not in put.invocation.environ["UPKEEP_ALLOWED_ACTIONS"].split(","):
             yield f"PUT {put.number}: {put.action} was not allowed when {put.invocation.name} began"
@@ -92,8 +94,8 @@ def facts_are_fresh(evidence: Evidence) -> Iterator[str]:
                 yield f"PUT {put.number}: {instance_id[:8]} has been protected for more than {polls_s:.0f} s"
             if run is not None and run.request.get("backup") == "before" and _without_backup(evidence, run, put, instance_id):
                 yield f"PUT {put.number}: {instance_id[:8]} would lose its data, and has no backup that this run began"
-            if run is not None and not run.request.get("approve") and _loses_since(evidence, put, instance_id):
-                yield f"PUT {put.number}: {instance_id[:8]} has been losing its data for more than {RECHECK_S:.0f} s, unapproved"
+            if run is not None and not run.request.get("approve") and _loses_since(evidence, put, instance_id, recheck_s):
+                yield f"PUT {put.number}: {instance_id[:8]} has been losing its data for more than {recheck_s:.0f} s, unapproved"
 
 
 def _tags_at(evidence: Evidence, instance_id: str, moment: float) -> dict[str, str]:
@@ -118,16 +120,16 @@ def _without_backup(evidence: Evidence, run: Run, put: Put, instance_id: str) ->
     return not fine and evidence.world.fleet.instances[instance_id].cache_mode == "single" and put.action != "start"
 
 
-def _loses_since(evidence: Evidence, put: Put, instance_id: str) -> bool:
+def _loses_since(evidence: Evidence, put: Put, instance_id: str, recheck_s: float) -> bool:
     """Whether it loses its data, nobody calls it disposable, and both have been so for longer than the recheck time."""
     instance = evidence.world.fleet.instances[instance_id]
     edits = [one for one in evidence.world.fleet.edits if one.instance_id == instance_id and one.what == "appendonly"]
-    appendonly = [instance.appendonly, *(one.old for one in edits if one.at > put.at - RECHECK_S)]
+    appendonly = [instance.appendonly, *(one.old for one in edits if one.at > put.at - recheck_s)]
     loses = put.action != "start" and (
         put.action == "flush" or instance.cache_mode == "single" or all(word != "yes" for word in appendonly)
     )
     key, _, value = put.invocation.environ.get("UPKEEP_DISPOSABLE_TAGS", "").partition("=")
-    moments = (put.at, put.at - RECHECK_S)
+    moments = (put.at, put.at - recheck_s)
     return loses and not any(_tags_at(evidence, instance_id, moment).get(key) == value for moment in moments)
 
 

@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import Any
 
 import dcs_upkeep
+from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
 from dcs_upkeep.domain.errors import CloudError, JournalError, RefusedError, SeqTakenError, SettingsError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance, OutcomeKind
 from dcs_upkeep.domain.ports import Ports
+from dcs_upkeep.domain.request import Rollout
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.invocation import InvocationHandler
 from dcs_upkeep.triggers.delivery import RunIdScope
@@ -23,9 +25,9 @@ from dcs_upkeep.triggers.plans_file import load_plans
 LONGEST_PUT_S, MIN_PUT_S = 35.0, 3.0  # as the DCS adapter has them
 
 # Loaded at once, so that the simulation can put its pools everywhere before anything runs.
-for _package in ("domain", "guards", "journal", "planning", "reporting", "execution", "triggers"):
+for _package in ("domain", "guards", "journal", "planning", "reporting", "execution", "triggers", "adapters/dcs"):
     for _module in pkgutil.iter_modules([f"{dcs_upkeep.__path__[0]}/{_package}"]):
-        import_module(f"dcs_upkeep.{_package}.{_module.name}")
+        import_module(f"dcs_upkeep.{_package.replace('/', '.')}.{_module.name}")
 
 
 def serve(event: Any, adapters: Any, region: str) -> dict[str, Any]:
@@ -168,3 +170,21 @@ def told_in(text: str) -> tuple[str, str, dict[str, str]] | None:
 def wanted_outcomes() -> frozenset[str]:
     """Every outcome that there is."""
     return frozenset(OutcomeKind)
+
+
+def real_dcs(emulator: Any, invocation: Any) -> Any:
+    """The product's own DCS adapter, on the emulator."""
+    return HuaweiDcs(
+        Credentials(emulator.ak, emulator.sk, None, emulator.project_id, "emulator"),
+        region="cn-north-4",
+        project_id=emulator.project_id,
+        endpoint=emulator.url,
+        clock=invocation.clock,
+        left=lambda: invocation.host.remaining_s() - CLOSE_S,
+        random=invocation.random,
+    )
+
+
+def rollout_fields() -> frozenset[str]:
+    """What a request may say of its rollout in this version: a field that is learnt is used from then on."""
+    return frozenset(Rollout.model_fields)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import random
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.simulation.cloud import SimBackups, SimDcs
 from tests.simulation.faults import Faults, Quota
 from tests.simulation.fleet import Fleet
 from tests.simulation.pool import patched
+from tests.simulation.records import Invocation, Put, Telling
 from tests.simulation.scenario import BASE, Scenario
 from tests.simulation.scheduler import KilledError, Process, Scheduler, StuckError, Task
 
@@ -21,73 +21,6 @@ SWEEP_S = 300.0
 MOST_SWEEPS = 80
 REGION = "cn-north-4"
 TOPICS = ("urn:smn:cn-north-4:p:topic-1", "urn:smn:cn-north-4:p:topic-2")
-
-
-@dataclass(eq=False)
-class Put:
-    """One status PUT that left. `refused_for`: status, code and busyness of a 400 that an instance caused; `answered`: the kind of answer."""
-
-    number: int
-    invocation: Invocation
-    action: str
-    ids: tuple[str, ...]
-    at: float
-    executed: tuple[str, ...] = ()
-    refused_for: tuple[int, str, bool] | None = None
-    answered: str | None = None
-
-
-@dataclass(eq=False)
-class Invocation:
-    """One invocation of one function, and what came of it. `unread`: reads of DCS that failed in it."""
-
-    name: str
-    function: dict[str, Any]
-    environ: dict[str, str]
-    event: dict[str, Any]
-    request_id: str
-    process: Process
-    rng: random.Random
-    started_at: float
-    kill_at: float
-    retries: int
-    ended_at: float | None = None
-    answer: dict[str, Any] | None = None
-    error: BaseException | None = None
-    lines: list[tuple[float, str, str, dict[str, Any]]] = field(default_factory=list)
-    unread: int = 0
-    fleet_version: tuple[int, int] = (0, 0)
-    # The ports.
-    host: Any = None
-    clock: Any = None
-    log: Any = None
-    dcs: Any = None
-    backups: Any = None
-    journal: Any = None
-    topics: Any = ()
-    plans: str | None = None
-
-    @property
-    def random(self) -> Any:
-        return self.rng.random
-
-    @property
-    def reports(self) -> list[dict[str, Any]]:
-        """The reports that its caller got, returned or raised."""
-        body = self.answer if self.answer is not None else plug.refusal_report(self.error) if self.error else None
-        rows = body.get("runs", [body]) if body else []
-        return [row for row in rows if isinstance(row, dict) and "run_id" in row and "status" in row and "instances" in row]
-
-
-@dataclass
-class Telling:
-    """One message to one topic. `taken`: whether the topic has it."""
-
-    at: float
-    invocation: Invocation
-    topic: str
-    text: str
-    taken: bool
 
 
 class World:
@@ -178,8 +111,7 @@ class World:
             retries=retries,
         )
         one.host, one.clock, one.log = SimHost(self, one), SimClock(self, one), SimLog(self, one)
-        one.dcs = SimDcs(self, one)
-        one.backups = SimBackups(self, one.dcs)
+        self.make_cloud(one)
         one.journal = SimJournal(self, one) if self.scenario.journal else None
         one.topics = tuple(SimTopic(self, one, topic) for topic in TOPICS)
         one.plans = self.scenario.plans
@@ -188,6 +120,11 @@ class World:
         if one.kill_at < 1e8:
             self.scheduler.at(one.kill_at, partial(self._time_is_up, one))
         return self.scheduler.spawn(process, partial(self._invoke, one))
+
+    def make_cloud(self, invocation: Invocation) -> None:
+        """The invocation's way to DCS."""
+        invocation.dcs = SimDcs(self, invocation)
+        invocation.backups = SimBackups(self, invocation.dcs)
 
     def deliver_self(self, parent: Invocation, event: dict[str, Any], copy_number: int) -> None:
         """A call of a function to itself arrives a moment later."""
