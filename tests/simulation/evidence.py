@@ -49,6 +49,11 @@ class Run:
     def began_at(self) -> float:
         return self.entries[0].at if self.entries else self.puts[0].at
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether a report or a release is on record."""
+        return any(entry.kind in ("reported", "released") for entry in self.entries)
+
     def put_at(self, instance_id: str) -> list[Put]:
         """The PUTs with this instance in them."""
         return [put for put in self.puts if instance_id in put.ids]

@@ -92,7 +92,7 @@ class Maker:
                     row["appendonly"] = "no"
                 if self.maybe(0.1):
                     row["tags"]["disposable"] = "yes"
-                if self.maybe(0.06):
+                if self.maybe(0.03):
                     row["tags"]["upkeep"] = "never"
                 if self.maybe(0.12):
                     row["status"] = chance.choice(("CLOSED", "CLOSED", "ERROR", "CREATING"))
@@ -113,6 +113,9 @@ class Maker:
         project = self.scenario.functions[function]["project"]
         ids = [row["instance_id"] for row in self.scenario.fleet if row["project"] == project]
         body: dict[str, Any] = {"action": chance.choice(ACTIONS), "run_id": f"run-{number}"}
+        if body["action"] == "start":
+            for row in self.scenario.fleet:
+                row.setdefault("status", "CLOSED")
         if self.maybe(0.05):
             body["run_id"] = f"{'scheduler/' * 14}{number}"
         if self.maybe(0.5):
@@ -154,7 +157,7 @@ class Maker:
         chance = self.chance
         events = self.scenario.events
         approves = None
-        if body["action"] != "start" and self.maybe(0.8):
+        if body["action"] != "start" and self.maybe(0.92):
             approves = f"dry-{number}"
             dry = {key: value for key, value in body.items() if key != "run_id"}
             events.append({"at": at, "do": "request", "id": approves, "function": function, "event": {**dry, "dry_run": True}})

@@ -194,7 +194,8 @@ def told_stays_true(evidence: Evidence) -> Iterator[str]:
             later = [put.number for put in run.put_at(instance_id) if put.at > told.at] if run else []
             if outcome in ("not_attempted", "refused", "skipped") and later:
                 yield f"{told.how} of {told.invocation.name}: {instance_id[:8]} is {outcome}, and PUT {later} left after it"
-            last[id(run), instance_id] = (told, outcome, later)
+            if run is not None and (run.has_ended or not run.entries):  # one that never ends is lost, which is I13
+                last[id(run), instance_id] = (told, outcome, later)
     for (_, instance_id), (told, outcome, later) in last.items():
         if outcome == "deferred" and later:
             yield f"{told.how} of {told.invocation.name} was the last word, {instance_id[:8]} deferred, and PUT {later} left after it"

@@ -73,6 +73,7 @@ def _backs_up(scenario: Scenario) -> bool:
 
 
 KNOWN: tuple[Known, ...] = (
+    Known("I5", "an owner that cannot write its journal tells what it remembers, though a successor has acted since", _journal_fails),
     Known("again", "what was answered finally stands in two entries, and between the two it counts as open", _stops_halfway),
     Known(
         "I9",

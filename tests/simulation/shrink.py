@@ -67,7 +67,7 @@ def _simpler(scenario: Scenario, still: Callable[[Scenario], bool]) -> Scenario:
         {"events": [{**one, "event": _without(one["event"], key)} if one is event else one for one in scenario.events]}
         for event in scenario.events
         for key in (event.get("event") or ())
-        if key not in ("action", "instances", "select", "run_id")
+        if key not in ("action", "instances", "select", "run_id", "dry_run")
     ]
     for change in changes:
         candidate = replace(scenario, **change)
