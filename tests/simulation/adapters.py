@@ -59,14 +59,13 @@ class SimLog:
 class SimHost:
     """A function's host: so much time, settings as they were when it started, and calls to itself."""
 
-    keeps_files = False
-
     def __init__(self, world: World, invocation: Invocation) -> None:
         self._world = world
         self._invocation = invocation
         self.kind = invocation.function["host"]
         self.function = invocation.function["name"]
         self.request_id = invocation.request_id
+        self.keeps_files = self.kind == "local"
         self.can_call_self = bool(invocation.function.get("calls_itself", True))
 
     def remaining_s(self) -> float:
@@ -80,6 +79,8 @@ class SimHost:
 
     def call_self(self, event: Mapping[str, object]) -> None:
         """Hand an event to the next invocation."""
+        if not self.can_call_self:
+            raise plug.cloud_error("call_self", 403, None, "this function may not call itself")
         world, invocation = self._world, self._invocation
         world.step(invocation.process, "self")
         fault = world.faults.meet("self", world.scheduler.now, "self")
@@ -92,6 +93,9 @@ class SimHost:
         if mode in ("fail", "lost"):
             raise plug.cloud_error("call_self", 500, None, "the function service answered 500")
         world.step(invocation.process, "self.done")
+
+    def next_event(self) -> None:
+        """The simulation delivers what the function calls itself with."""
 
 
 class SimTopic:
