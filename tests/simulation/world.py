@@ -18,7 +18,8 @@ from tests.simulation.scenario import BASE, Scenario
 from tests.simulation.scheduler import KilledError, Process, Scheduler, StuckError, Task
 
 SWEEP_S = 300.0
-MOST_SWEEPS = 60
+MOST_SWEEPS = 40
+PROGRESS = ("sending", "watched", "reported", "released")
 REGION = "cn-north-4"
 TOPICS = ("urn:smn:cn-north-4:p:topic-1", "urn:smn:cn-north-4:p:topic-2")
 
@@ -218,19 +219,19 @@ class World:
         return self
 
     def _until_quiet(self, busy_until: float) -> None:
-        scheduler, sweeps = self.scheduler, 0
-        while sweeps < MOST_SWEEPS:
+        """Sweeps, until nothing is left to be done, or until many of them in a row have come to nothing."""
+        scheduler, in_vain, looked_at = self.scheduler, 0, 0
+        while in_vain < MOST_SWEEPS:
             scheduler.pause(SWEEP_S)
-            if scheduler.now <= busy_until:
-                self._sweep()
-                continue
-            if not self._alive() and not self.unfinished():
-                self.quiet = True
-                break
-            sweeps += 1
-            opens_at = self._opens_at()
-            if opens_at > scheduler.now and not self._alive():
-                scheduler.pause(opens_at - scheduler.now)
+            if scheduler.now > busy_until:
+                if not self._alive() and not self.unfinished():
+                    self.quiet = True
+                    return
+                opens_at = self._opens_at()
+                if opens_at > scheduler.now and not self._alive():
+                    scheduler.pause(opens_at - scheduler.now)
+                got_on = any(row[4].get("kind") in PROGRESS for row in self.store.writes[looked_at:])
+                in_vain, looked_at = (0 if got_on else in_vain + 1), len(self.store.writes)
             self._sweep()
 
     def _sweep(self) -> None:
