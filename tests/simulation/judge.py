@@ -52,6 +52,10 @@ def _stops_halfway(scenario: Scenario) -> bool:
     return any(scenario.has(kind) for kind in ("die", "stall", "suspend", "journal")) or scenario.functions[0]["limit_s"] < 900
 
 
+def _acts_on_part_of_a_refused_batch(scenario: Scenario) -> bool:
+    return scenario.partial
+
+
 def _changes_while_it_waits(scenario: Scenario) -> bool:
     return any(one["do"] in ("edit", "settings") for one in scenario.events)
 
@@ -73,6 +77,7 @@ def _backs_up(scenario: Scenario) -> bool:
 
 
 KNOWN: tuple[Known, ...] = (
+    Known("I5", "a batch set aside after a 400 is not looked at before a stop drops it", _acts_on_part_of_a_refused_batch),
     Known("I5", "an owner that cannot write its journal tells what it remembers, though a successor has acted since", _journal_fails),
     Known("again", "what was answered finally stands in two entries, and between the two it counts as open", _stops_halfway),
     Known(
