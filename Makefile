@@ -2,13 +2,14 @@
 PYTHON ?= python3
 HOST ?= functiongraph
 TARGET ?= 3.12
+SEEDS ?= 100000
 # A bare version, as in `make package PYTHON=3.12`, names the platform's Python; the one that works here is python3 then.
 ifneq ($(filter 3.%,$(PYTHON)),)
 override TARGET := $(PYTHON)
 override PYTHON := python3
 endif
 
-.PHONY: demo check test lint types sam schemas readme bench package locks clean
+.PHONY: demo check test lint types sam schemas readme bench package locks soak clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
@@ -36,6 +37,9 @@ schemas: ## write schemas/ from the code
 
 bench: ## start-up, memory and sending, each against the API page's own sample
 	$(PYTHON) tools/dev.py bench
+
+soak: ## SEEDS=100000 (or from..to): that many simulations, each seed judged by every invariant
+	$(PYTHON) tools/dev.py soak --seeds $(SEEDS) $(ARGS)
 
 package: ## HOST=functiongraph|lambda PYTHON=3.12 (or TARGET=3.12): a zip in dist/
 	$(PYTHON) tools/dev.py package --host $(HOST) --python $(TARGET) $(ARGS)

@@ -73,6 +73,11 @@ def test(args: Sequence[str]) -> None:
     run([environment("requirements-test.txt"), *pytest_words(args)])
 
 
+def soak(args: Sequence[str]) -> None:
+    """So many seeds of the simulation, on all cores. Each one that fails is told with the command that shows it."""
+    run([environment("requirements-test.txt"), "-m", "tests.simulation", *(args or ["--seeds", "100000"])])
+
+
 def wheels() -> None:
     """The wheels of the packages' lock, once, so that the tests build packages without a network."""
     stamp = ROOT / "build" / "wheels" / "made-from"
@@ -128,7 +133,7 @@ def locks(_: Sequence[str]) -> None:
 
 
 TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
-    one.__name__: one for one in (demo, check, test, lint, types, sam, schemas, readme, bench, package, locks)
+    one.__name__: one for one in (demo, check, test, lint, types, sam, schemas, readme, bench, package, locks, soak)
 }
 
 
