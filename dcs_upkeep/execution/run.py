@@ -16,11 +16,13 @@ from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.wave import Wave
 from dcs_upkeep.journal.approvals import save_shown_plan
 from dcs_upkeep.journal.run_state import Stage
+from dcs_upkeep.journal.run_writer import TRY_AGAIN_S
 from dcs_upkeep.planning.planner import Planner
 from dcs_upkeep.reporting import messages
 from dcs_upkeep.reporting.publisher import publish_progress
 from dcs_upkeep.reporting.run_log import log_outcome, log_plan
 
+JOURNAL_WAIT_S = 60.0
 UNDER_WAY = (Stage.ACCEPTED, Stage.DOUBT, Stage.API_FAILED)
 
 
@@ -56,12 +58,19 @@ class Run:
                 context.writer.stop("fault", OutcomeKind.NOT_ATTEMPTED, describe_error(err))
                 fault = None
         try:
-            context.writer.catch_up()
+            self._wait_for_the_journal()
             if fault is None and self._completion.goes_on(time_is_up=self._stops.time_is_up):
                 return self._completion.hand_over(self._stops.not_before)
             return self._completion.finish(fault)
         except FencedError as err:
             return self._completion.overtaken(err)
+
+    def _wait_for_the_journal(self) -> None:
+        """What is told should be on record first: a journal that fails is given a minute, if there is one."""
+        writer = self._context.writer
+        ends = self._ports.clock.monotonic() + min(JOURNAL_WAIT_S, self._context.deadline.remaining_s())
+        while not writer.catch_up() and self._ports.clock.monotonic() + TRY_AGAIN_S <= ends:
+            writer.sleep(TRY_AGAIN_S)
 
     def _make_plan(self) -> None:
         """Read, decide, put the decision on record, and log it."""

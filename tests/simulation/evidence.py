@@ -60,7 +60,7 @@ class Run:
 
     def outcomes(self) -> dict[str, str]:
         """Instance -> the outcome that is on record."""
-        return {row["instance_id"]: row["outcome"] for entry in self.entries if entry.kind == "watched" for row in entry.body["outcomes"]}
+        return {row["instance_id"]: row["outcome"] for entry in self.entries for row in entry.body.get("outcomes", ())}
 
 
 @dataclass

@@ -157,7 +157,7 @@ def waves_in_turn(evidence: Evidence) -> Iterator[str]:
         sent: dict[str, int] = {}
         begun: set[int] = set()
         for entry in run.entries:
-            if entry.kind == "watched":
+            if "outcomes" in entry.body:
                 outcomes |= {row["instance_id"]: row["outcome"] for row in entry.body["outcomes"]}
             if entry.kind != "sending":
                 continue

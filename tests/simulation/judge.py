@@ -77,22 +77,12 @@ def _backs_up(scenario: Scenario) -> bool:
 
 
 KNOWN: tuple[Known, ...] = (
-    Known("I5", "a batch set aside after a 400 is not looked at before a stop drops it", _acts_on_part_of_a_refused_batch),
-    Known("I5", "an owner that cannot write its journal tells what it remembers, though a successor has acted since", _journal_fails),
-    Known("again", "what was answered finally stands in two entries, and between the two it counts as open", _stops_halfway),
-    Known(
-        "I9",
-        "book-keeping stands before telling: a failed append leaves topics untold, and what was written afterwards is lost",
-        _journal_fails,
-    ),
     Known("I11", "an approval is a bare digest that starts any number of runs"),
-    Known("I12", "class, disposability and settings are not asked again while a run waits", _changes_while_it_waits),
     Known("I12", "a run is carried on under the settings of whichever function sweeps it", _shares_a_store),
     Known("I12", "a backup of an earlier run counts", _backs_up),
     Known("I13", "a sweep carries on the runs of every function on its store", _shares_a_store),
     Known("I13", "a sweep that cannot call its function carries nothing on", _cannot_call_itself),
     Known("I13", "a run that is deferred past five days after its beginning is not found by the sweep any more", _waits_for_a_window),
-    Known("I15", "what could not be written is told as not attempted, and the next sweep sends it", _journal_fails),
 )
 
 

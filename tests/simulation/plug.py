@@ -14,7 +14,7 @@ from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
 from dcs_upkeep.domain.errors import CloudError, JournalError, RefusedError, SeqTakenError, SettingsError
-from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance, OutcomeKind
+from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance, Location, OutcomeKind
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.request import Rollout
 from dcs_upkeep.domain.settings import Settings, read_settings
@@ -46,7 +46,6 @@ def serve(event: Any, adapters: Any, region: str) -> dict[str, Any]:
         journal=adapters.journal,
         backups=adapters.backups,
         alarms=None,
-        call_self=host.call_self if host.can_call_self else None,
     )
     scope = RunIdScope(host=host.kind, function=host.function, region=region, project_id=settings.project_id, request_id=host.request_id)
     return InvocationHandler(settings, scope, plans, ports).handle(event)
@@ -175,12 +174,11 @@ def wanted_outcomes() -> frozenset[str]:
 def real_dcs(emulator: Any, invocation: Any) -> Any:
     """The product's own DCS adapter, on the emulator."""
     return HuaweiDcs(
-        Credentials(emulator.ak, emulator.sk, None, emulator.project_id, "emulator"),
-        region="cn-north-4",
-        project_id=emulator.project_id,
+        lambda: Credentials(emulator.ak, emulator.sk, None, emulator.project_id, "emulator"),
+        lambda: Location("cn-north-4", emulator.project_id),
         endpoint=emulator.url,
         clock=invocation.clock,
-        left=lambda: invocation.host.remaining_s() - CLOSE_S,
+        deadline=Deadline(invocation.host.remaining_s).keep(CLOSE_S),
         random=invocation.random,
     )
 
