@@ -146,7 +146,7 @@ class Settings:
     )
     plans_only: bool = _setting(False, _flag, "Accept only the reviewed plans and alarm rules of `plans.json`", "`0`")
     approval_max_age_s: float = _setting(
-        86_400.0, _seconds(60, 30 * 86_400), "How long an approval is valid after its dry run, if the dry run is in the journal"
+        86_400.0, _seconds(60, 30 * 86_400), "How long an approval is valid after the plan was shown, if that is in the journal"
     )
     alarm_veto: bool = _setting(
         False, _flag, "Refuse instances with a firing Cloud Eye alarm other than the one that triggered the run", "`0`"

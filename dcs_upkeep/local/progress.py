@@ -168,8 +168,9 @@ def closing_lines(report: Mapping[str, Any]) -> list[str]:
     losing = [one for one in report["instances"] if one["outcome"] == "planned" and one["loses_data"] is not False]
     if losing:
         lines.append(f"data would be lost on {len(losing)}: {', '.join(one['name'] or one['instance_id'] for one in losing)}")
-    if report["plan"]["digest"] and report["plan"]["dry_run"]:
-        lines.append(f"digest: {report['plan']['digest']}")
+    plan = report["plan"]
+    if plan["digest"] and (plan["dry_run"] or "showing" in plan):
+        lines.append(f"digest: {plan['digest']}" + (f", showing {plan['showing']}" if "showing" in plan else ""))
     lines += [f"note: {note}" for note in report["notes"]]
     lines += [f"problem: {one['path'] + ': ' if one['path'] else ''}{one['what']}. {one['fix']}" for one in report["problems"]]
     return [*lines, f"next: {report['next']}"]
