@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from dcs_upkeep.domain.approval import FORM, ShownPlan, split_approval
 from dcs_upkeep.domain.model import PlannedInstance
 from dcs_upkeep.domain.problems import list_some, shorten
 from dcs_upkeep.domain.settings import Settings
-from dcs_upkeep.domain.timestamps import iso_at
+from dcs_upkeep.domain.timestamps import aware, iso_at
 from dcs_upkeep.guards.guard import PlanGuard
 
 NAMED = 10  # so many IDs stand in a reason
@@ -80,7 +80,7 @@ def approval_lapsed(shown_at: float | None, settings: Settings, now: datetime) -
     if shown_at is None:
         return None
     ends = shown_at + settings.approval_max_age_s
-    if now.timestamp() <= ends:
+    if aware(now).timestamp() <= ends:
         return None
     return f"the approval expired at {iso_at(ends)}: the plan was shown at {iso_at(shown_at)}, and UPKEEP_APPROVAL_MAX_AGE_S is over"
 
@@ -114,9 +114,5 @@ def _drift(shown: ShownPlan, facts: ApprovalFacts) -> str:
         "removed": [one for one in then if one not in covered],
         "of another class now": [f"{one} ({then[one]} then, {covered[one]} now)" for one in changed],
     }
-    told += [f"{what}: {_names(ids)}" for what, ids in differences.items() if ids]
+    told += [f"{what}: {list_some(sorted(ids), most=NAMED)}" for what, ids in differences.items() if ids]
     return "; ".join(told) or "the showing is of another plan"
-
-
-def _names(ids: Sequence[str]) -> str:
-    return ", ".join(sorted(ids)[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")

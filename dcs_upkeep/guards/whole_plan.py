@@ -12,8 +12,7 @@ from dcs_upkeep.domain.model import PlannedInstance, Refusal
 from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
-from dcs_upkeep.guards import evaluate, per_call
-from dcs_upkeep.guards.approval import APPROVAL, ApprovalFacts
+from dcs_upkeep.guards import approval, evaluate, per_call
 from dcs_upkeep.guards.guard import PlanGuard
 from dcs_upkeep.guards.per_call import CallFacts
 
@@ -131,7 +130,7 @@ JOURNAL: PlanGuard[PlanFacts] = PlanGuard(
 
 
 LIMITS: Final = (ALLOWED_ACTION, EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE, JOURNAL)  # in the order in which they are asked
-GUARDS: Final = (*LIMITS, APPROVAL)
+GUARDS: Final = (*LIMITS, approval.APPROVAL)
 ONLY_TOLD_IN_DRY_RUN: Final = frozenset(guard.name for guard in (*per_call.GUARDS, *GUARDS) if guard.only_told_in_dry_run)
 
 
@@ -145,9 +144,9 @@ def time_refusals(facts: CallFacts) -> list[Refusal]:
     return _refusals(per_call.GUARDS, facts)
 
 
-def approval_refusals(facts: ApprovalFacts) -> list[Refusal]:
+def approval_refusals(facts: approval.ApprovalFacts) -> list[Refusal]:
     """Whether what would be lost was approved."""
-    return _refusals((APPROVAL,), facts)
+    return _refusals((approval.APPROVAL,), facts)
 
 
 def _refusals(guards: Iterable[PlanGuard[S]], facts: S) -> list[Refusal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_plan_changes_nothing_and_prints_the_approving_event(tmp_path: Path) -> 
     done = cli("plan", write(tmp_path, {**BY_TAG, "action": "flush"}), "--instances", "3", home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "data would be lost on 3: cache-001, cache-002, cache-003" in done.stdout
-    assert '"approve":"v1:' in done.stdout
+    assert re.search(r'"approve":"v2:[0-9a-f]{64}\.[a-z0-9]{10}"', done.stdout)
 
 
 @pytest.mark.parametrize(
