@@ -27,7 +27,7 @@ def back_up(context: RunContext, instance_ids: Sequence[str]) -> Mapping[str, st
     ports = context.ports
     if ports.backups is None:
         return dict.fromkeys(instance_ids, "backups cannot be made here")
-    backups, remark = ports.backups, _remark(context.spec.run_id, context.began_at.timestamp())
+    backups, remark = ports.backups, remark_of(context.spec.run_id, context.began_at.timestamp())
     not_before = context.began_at - timedelta(seconds=context.settings.skew_s)
     done, waiting = _begin(instance_ids, lambda instance_id: backups.begin(instance_id, remark, not_before))
     timeout_s, poll_s = context.verifier.timeout_s, context.settings.poll_s
@@ -45,7 +45,7 @@ def back_up(context: RunContext, instance_ids: Sequence[str]) -> Mapping[str, st
     return done
 
 
-def _remark(run_id: str, began_at: float) -> str:
+def remark_of(run_id: str, began_at: float) -> str:
     """What tells the backups of one run from all others: its whole id, and when it was claimed, since an id may be claimed again."""
     mark = hashlib.sha256(f"{run_id}\n{began_at!r}".encode()).hexdigest()[:32]
     # The id is for people, and as much of it as DCS keeps. The mark stands before it, where nothing is cut.
