@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,12 @@ from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests.fakes import FakeClock, FakeLog
 
 TOPIC = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
+
+
+def printed_event(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The event that a report's `next` prints for its reader to send."""
+    event: dict[str, Any] = json.JSONDecoder().raw_decode(report["next"], report["next"].index("{"))[0]
+    return event
 
 
 class TimedHost(LocalHost):
@@ -96,6 +103,10 @@ class World:
         settings = {key: event.pop(key) for key in list(event) if key.startswith(("UPKEEP_", "HUAWEICLOUD_"))}
         return self.run(event, **settings)
 
+    def approving(self, event: Mapping[str, Any], **settings: str) -> dict[str, Any]:
+        """The event that approves exactly what a dry run of this one shows."""
+        return printed_event(self.run({**event, "dry_run": True}, **settings))
+
     def outcomes(self, report: Mapping[str, Any]) -> dict[str, str]:
         """Instance ID -> outcome."""
         return {one["instance_id"]: one["outcome"] for one in report["instances"]}
@@ -112,8 +123,8 @@ def world(
     """A world with so many instances, or these."""
     clock = FakeClock()
     rows = make_fleet(fleet, tags={"env": "test"}) if isinstance(fleet, int) else fleet
-    with Emulator(rows, clock=clock, faults=faults, **options) as emu:
+    with Emulator(rows, **{"clock": clock, "faults": faults, "base_date": clock.now(), **options}) as emu:
         yield World(emu, clock, MemoryJournal(clock) if journal else None, settings or {})
 
 
-__all__ = ["TOPIC", "Fault", "TimedHost", "World", "make_fleet", "world"]
+__all__ = ["TOPIC", "Fault", "TimedHost", "World", "make_fleet", "printed_event", "world"]

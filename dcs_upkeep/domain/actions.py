@@ -26,6 +26,14 @@ class DataLoss(StrEnum):
     DEPENDS = "depends"  # on the instance: single node, single replica, appendonly=no
 
 
+class LossClass(StrEnum):
+    """What an approval knows of one instance: whether the action clears its data, and if so whether a tag says that it may."""
+
+    KEEPS = "keeps"
+    LOSES = "loses"  # or nobody could tell
+    DISPOSABLE = "disposable"
+
+
 class Sign(StrEnum):
     """What proves, after a lost answer, that an action has reached an instance. `updated_at` is none: a tag edit moves it."""
 

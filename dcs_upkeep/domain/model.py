@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.actions import Action, LossClass
 
 
 class TriggerKind(StrEnum):
@@ -228,6 +228,13 @@ class PlannedInstance:
     loses_data_reason: str = ""
     disposable: bool = False
 
+    @property
+    def loss_class(self) -> LossClass:
+        """What an approval is bound to: unknown counts as loses."""
+        if self.loses_data is False:
+            return LossClass.KEEPS
+        return LossClass.DISPOSABLE if self.disposable else LossClass.LOSES
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -243,9 +250,9 @@ class Plan:
     """Request + fleet + settings + clock, decided. Plain data: a dry run is another reader of it.
 
     `waves` holds instance IDs; `settled` the outcomes known before anything is sent (refused, skipped);
-    `covered` what the digest is about: instance ID -> whether the action loses its data, unknown counting as loses;
-    `max_failures` is a count already (a percentage of the whole plan, rounded down); `watch_timeout_s` None means
-    to stop at `accepted`. Times are seconds.
+    `covered` what the digest is about; `max_failures` is a count already (a percentage of the whole plan, rounded down);
+    `watch_timeout_s` None means to stop at `accepted`. `showing` and `shown_at` (seconds since 1970): the record of this plan
+    that a person was shown, or is about to be; `needs_showing`: the digest alone approves nothing here. Times are seconds.
     """
 
     action: Action
@@ -255,13 +262,16 @@ class Plan:
     waves: tuple[tuple[str, ...], ...]
     instances: Mapping[str, PlannedInstance]
     settled: tuple[Outcome, ...] = ()
-    covered: Mapping[str, bool] = field(default_factory=dict)
+    covered: Mapping[str, LossClass] = field(default_factory=dict)
     max_failures: int = 0
     pause_s: float = 0.0
     watch_timeout_s: float | None = 1800.0
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
     read_at: float | None = None  # when its readings began, in seconds since 1970
+    showing: str | None = None
+    shown_at: float | None = None
+    needs_showing: bool = False
 
     @property
     def refusal(self) -> Refusal | None:
@@ -281,14 +291,6 @@ class Credentials:
     security_token: str | None = field(default=None, repr=False)
     project_id: str | None = None
     source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPlan:
-    """An approved plan as a dry run put it on record: instance ID -> whether the action loses its data; when it was shown last."""
-
-    loses: Mapping[str, bool]
-    at: datetime
 
 
 REPORT_MARK = "DCS Upkeep report"  # every message begins so: a function subscribed to its own topic must know its own words

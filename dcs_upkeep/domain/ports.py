@@ -80,8 +80,8 @@ class Dcs(Protocol):
 class Backups(Protocol):
     """Backups of DCS instances."""
 
-    def begin(self, instance_id: str, remark: str) -> str:
-        """Begin a backup, or find the one that this remark began, and return its id. Raises `CloudError`."""
+    def begin(self, instance_id: str, remark: str, not_before: datetime) -> str:
+        """Begin a backup, or find the one that this remark has begun since then, and return its id. Raises `CloudError`."""
         ...
 
     def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:

@@ -124,7 +124,8 @@ def _explain(details: ErrorDetails, where: str) -> tuple[str, str]:
         case "too_short":
             return "must not be empty", "Write at least one, or leave the field out if it is optional."
         case "string_pattern_mismatch" if where.endswith("approve"):
-            return f"{shown} is not a valid digest", "Write the digest as the dry run printed it: v1: and 64 hexadecimal digits."
+            fix = "Write it as the dry run or the refusal printed it: v2: and 64 hexadecimal digits, mostly with a dot and ten characters."
+            return f"{shown} is not a valid approval", fix
         case "string_pattern_mismatch":
             return f"{shown} is not a valid run ID", "Write 1 to 256 letters, digits or ._:/@+-, starting with a letter or digit."
         case _:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.approval import APPROVE_PATTERN
 from dcs_upkeep.domain.errors import InvalidEventError, Problem
 from dcs_upkeep.domain.problems import join, kind, shorten, to_problem
 
@@ -166,8 +167,10 @@ class Request(_Model):
     name: Label | None = Field(None, description="A label, shown in reports.")
     requested_by: Label | None = Field(None, description="A label, shown in reports.")
     dry_run: bool = Field(False, description="Decide and report; change nothing.")
-    approve: Annotated[str, Field(pattern=r"^v1:[0-9a-f]{64}$")] | None = Field(
-        None, description="The digest of the plan that a person has reviewed, from its dry run."
+    approve: Annotated[str, Field(pattern=APPROVE_PATTERN)] | None = Field(
+        None,
+        description="What a person has reviewed: the plan's digest and, where there is a journal, a dot and its showing, "
+        "as a dry run or a refusal prints them. It starts one run.",
     )
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}$")] | None = Field(
         None, description="The caller's own idempotency key for a direct event."

@@ -149,7 +149,7 @@ class Settings:
         600.0, _seconds(10, 86_400), "How old a reading of data-loss classes may be when an instance is acted on; older ones are read again"
     )
     approval_max_age_s: float = _setting(
-        86_400.0, _seconds(60, 30 * 86_400), "How long an approval is valid after its dry run, if the dry run is in the journal"
+        86_400.0, _seconds(60, 30 * 86_400), "How long an approval is valid after the plan was shown, if that is in the journal"
     )
     alarm_veto: bool = _setting(
         False, _flag, "Refuse instances with a firing Cloud Eye alarm other than the one that triggered the run", "`0`"

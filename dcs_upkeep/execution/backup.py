@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.ports import Backups
 from dcs_upkeep.execution.context import RunContext
 
 PARALLEL = 16
+REMARK_CHARS = 128
 # Words of BackupRecordResponse; what is neither of these is waited for.
 SUCCEEDED = "succeed"
 FAILED = frozenset({"failed", "expired", "deleted", "deleting"})
@@ -18,13 +21,15 @@ FAILED = frozenset({"failed", "expired", "deleted", "deleting"})
 def back_up(context: RunContext, instance_ids: Sequence[str]) -> Mapping[str, str | None]:
     """Back these instances up. Instance ID -> None if its backup succeeded, else why it did not, in words.
 
-    Each backup's remark names the run, so that a run that is taken up again finds the backup that it began. All of them together
-    may take the watch time of one wave.
+    Each backup's remark names the run and its claim, so that a run that is taken up again finds the backup that it began, and no
+    other run takes it for its own. All of them together may take the watch time of one wave.
     """
     ports = context.ports
     if ports.backups is None:
         return dict.fromkeys(instance_ids, "backups cannot be made here")
-    done, waiting = _begin(ports.backups, instance_ids, _remark(context))
+    backups, remark = ports.backups, remark_of(context.spec.run_id, context.began_at.timestamp())
+    not_before = context.began_at - timedelta(seconds=context.settings.skew_s)
+    done, waiting = _begin(instance_ids, lambda instance_id: backups.begin(instance_id, remark, not_before))
     timeout_s, poll_s = context.verifier.timeout_s, context.settings.poll_s
     ends = ports.clock.monotonic() + timeout_s
     while waiting:
@@ -40,17 +45,19 @@ def back_up(context: RunContext, instance_ids: Sequence[str]) -> Mapping[str, st
     return done
 
 
-def _remark(context: RunContext) -> str:
-    claimed = context.state.claimed
-    return f"dcs-upkeep {claimed['run_id'] if claimed else 'unjournalled'}"[:128]
+def remark_of(run_id: str, began_at: float) -> str:
+    """What tells the backups of one run from all others: its whole id, and when it was claimed, since an id may be claimed again."""
+    mark = hashlib.sha256(f"{run_id}\n{began_at!r}".encode()).hexdigest()[:32]
+    # The id is for people, and as much of it as DCS keeps. The mark stands before it, where nothing is cut.
+    return f"dcs-upkeep {mark} {run_id}"[:REMARK_CHARS]
 
 
-def _begin(backups: Backups, instance_ids: Sequence[str], remark: str) -> tuple[dict[str, str | None], dict[str, str]]:
+def _begin(instance_ids: Sequence[str], begin_one: Callable[[str], str]) -> tuple[dict[str, str | None], dict[str, str]]:
     """(instance ID -> why its backup could not be begun, instance ID -> backup id)."""
 
     def begin(instance_id: str) -> tuple[str | None, str]:
         try:
-            return backups.begin(instance_id, remark), ""
+            return begin_one(instance_id), ""
         except CloudError as err:
             return None, str(err)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 
 from dcs_upkeep.domain.deadline import PUBLISH_S
-from dcs_upkeep.domain.errors import FencedError, JournalError, describe_error
-from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
+from dcs_upkeep.domain.errors import FencedError, describe_error
+from dcs_upkeep.domain.model import Outcome, OutcomeKind
 from dcs_upkeep.domain.run import RunResult
+from dcs_upkeep.execution.approval import settle_approval
 from dcs_upkeep.execution.completion import RunCompletion
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.lock_rules import may_acquire
 from dcs_upkeep.execution.preflight import Preflight
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.wave import Wave
-from dcs_upkeep.journal.approvals import save_shown_plan
 from dcs_upkeep.journal.run_state import Stage
 from dcs_upkeep.journal.run_writer import TRY_AGAIN_S
 from dcs_upkeep.planning.planner import Planner
@@ -73,23 +73,12 @@ class Run:
             writer.sleep(TRY_AGAIN_S)
 
     def _make_plan(self) -> None:
-        """Read, decide, put the decision on record, and log it."""
+        """Read, decide, settle whose the approval is, put the decision on record, and log it."""
         context = self._context
-        plan = Planner(context.spec, context.settings, context.location, context.policy, self._ports).make()
+        plan = settle_approval(context, Planner(context.spec, context.settings, context.location, context.policy, self._ports).make())
         log_plan(self._ports, plan)
-        if plan.dry_run:
-            self._save_shown(plan)
         context.writer.planned(plan)
         self._notify("start", "started")
-
-    def _save_shown(self, plan: Plan) -> None:
-        """What a person is about to see. Without it the approval still works, but does not lapse and a drift is not told."""
-        if self._ports.journal is None:
-            return
-        try:
-            save_shown_plan(self._ports.journal, plan.digest, plan.covered, self._ports.clock.now())
-        except JournalError as err:
-            self._ports.log("journal.failed", level="warning", reason=str(err))
 
     def _carry_out(self) -> None:
         state, plan = self._context.state, self._context.plan

@@ -6,6 +6,7 @@ from dcs_upkeep.domain import time_windows
 from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.guards import per_call
+from dcs_upkeep.guards.carry_on import CarryOnFacts, may_carry_on
 from dcs_upkeep.guards.evaluate import first
 from dcs_upkeep.guards.per_call import CallFacts
 from dcs_upkeep.planning.readings import halt_record
@@ -31,6 +32,8 @@ class StopConditions:
         if context.writer.behind and not context.writer.catch_up():
             self.out_of_time("the journal cannot be written, and nothing is sent that is not on record first")
         if state.stop is None and not self.time_is_up:
+            self._ask_settings()
+        if state.stop is None and not self.time_is_up:
             self._ask_guards()
         if state.stop is None and not self.time_is_up and context.ports.dcs.put_timeout_s() <= 0:
             self.out_of_time("too little time is left in this invocation to send and to report")
@@ -42,6 +45,20 @@ class StopConditions:
         self.not_before = not_before
         if not self._context.writer.journalled:
             self._context.writer.stop("time", OutcomeKind.DEFERRED, reason)
+
+    def _ask_settings(self) -> None:
+        """What the settings of this invocation, and the approval's age, say of a plan that was made under others."""
+        context, spec = self._context, self._context.spec
+        facts = CarryOnFacts(
+            plan=context.plan,
+            settings=context.settings,
+            now=context.ports.clock.now(),
+            approved=spec.request.approve is not None,
+            reviewed=spec.plan_name is not None or spec.alarm_id is not None,
+        )
+        verdict = may_carry_on(facts)
+        if not verdict.allowed:
+            context.writer.stop(verdict.guard, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard)
 
     def _ask_guards(self) -> None:
         """The lever, the blackouts and the window, which may have changed since the plan was made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Never
 
-from dcs_upkeep.guards import current, per_call, permanent, whole_plan
+from dcs_upkeep.guards import carry_on, current, per_call, permanent, whole_plan
 from dcs_upkeep.guards.guard import Guard
 
 # No function decides these: the run itself pronounces them, from what the cloud answered.
@@ -34,5 +34,6 @@ GUARDS: tuple[Guard[Never], ...] = (
     *current.LOCK_GUARDS,
     *per_call.GUARDS,
     *whole_plan.GUARDS,
+    *carry_on.GUARDS,
     *_PRONOUNCED,
 )

@@ -1,43 +1,36 @@
-"""Why a whole plan is refused: limits, the hour, and approval. Pure; every reason is found, not only the first."""
+"""Why a whole plan is refused: limits, the hour, and approval (in its own file). Pure; every reason is found, not only the first."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final, TypeVar
 
 from dcs_upkeep.domain.actions import RULES, Action
-from dcs_upkeep.domain.model import PlannedInstance, Refusal, ShownPlan
-from dcs_upkeep.domain.problems import list_some, shorten
+from dcs_upkeep.domain.model import PlannedInstance, Refusal
+from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
-from dcs_upkeep.domain.timestamps import iso
-from dcs_upkeep.guards import evaluate, per_call
+from dcs_upkeep.guards import approval, evaluate, per_call
 from dcs_upkeep.guards.guard import PlanGuard
 from dcs_upkeep.guards.per_call import CallFacts
 
-NAMED = 10  # so many IDs stand in a reason
 S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """A plan before anybody has agreed to it, and what it was made from."""
+    """A plan before anything is held against it, and what it was made from."""
 
     request: Request
     action: Action
     settings: Settings
-    now: datetime
     planned: Mapping[str, PlannedInstance]  # would be acted on
-    covered: Mapping[str, PlannedInstance]  # what the digest is about
-    digest: str
     matched: int  # how many instances the request means
     fleet: int  # how many it was selected from
     journalled: bool
     on_host: bool
-    approved: ShownPlan | None  # the plan that `approve` names, if it is on record
 
 
 def allowed_action(action: Action, allowed: Collection[str]) -> str | None:
@@ -136,84 +129,8 @@ JOURNAL: PlanGuard[PlanFacts] = PlanGuard(
 )
 
 
-def approval(given: str | None, digest: str, losing: Collection[str], action: Action) -> str | None:
-    """Whether a person has approved exactly this plan. `losing`: instances that lose data, or may, and are not disposable.
-
-    A digest that is given must fit even if nothing is lost: whoever gave it saw another plan.
-    """
-    if given is not None and (not digest or given != digest):
-        return f"the approval is for another plan: {shorten(given)} was approved, and this is {shorten(digest)}"
-    if given is not None or not losing:
-        return None
-    count = f"{len(losing)} instances" if len(losing) > 1 else "1 instance"
-    return f"{action} would clear the data of {count} and is not approved: {list_some(losing)}"
-
-
-def _approval(facts: PlanFacts) -> str | None:
-    """Whether what would be lost was approved: exactly this set, and not too long ago."""
-    given = facts.request.approve
-    losing = sorted(
-        f"{planned.name} ({planned.instance_id}, {planned.loses_data_reason})"
-        for planned in facts.planned.values()
-        if planned.loses_data is not False and not planned.disposable
-    )
-    reason = approval(given, facts.digest, losing, facts.action)
-    if reason is not None and given not in (None, facts.digest):
-        drift = _drift(facts.approved.loses, facts.covered) if facts.approved else "the approved plan is not in this journal"
-        return f"{reason}; {drift}"
-    if reason is None and given is not None and (expired := _expired(facts)):
-        return expired
-    return reason
-
-
-def _expired(facts: PlanFacts) -> str | None:
-    """That the approved plan was shown too long ago; None if it was not, or nobody knows when."""
-    if facts.approved is None:
-        return None
-    expires_at = facts.approved.at + timedelta(seconds=facts.settings.approval_max_age_s)
-    return (
-        f"the approval expired at {iso(expires_at)}: the plan was last shown at {iso(facts.approved.at)}"
-        if facts.now > expires_at
-        else None
-    )
-
-
-def _drift(approved: Mapping[str, bool], covered: Mapping[str, PlannedInstance]) -> str:
-    """How the fleet differs from what was approved, in words."""
-    changed = [one for one in covered if one in approved and (covered[one].loses_data is not False) != approved[one]]
-    differences = {
-        "added": [one for one in covered if one not in approved],
-        "removed": [one for one in approved if one not in covered],
-        "would lose data only then, or only now": changed,
-    }
-    told = [f"{what}: {_names(ids)}" for what, ids in differences.items() if ids]
-    return "; ".join(told) or "the same instances, but another action, region or project"
-
-
-def _names(ids: Sequence[str]) -> str:
-    return ", ".join(sorted(ids)[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
-
-
-def _approve(facts: PlanFacts) -> str:
-    if facts.request.approve == facts.digest and _expired(facts):
-        return "Make a dry run again, and approve what it shows."
-    return "Look at what would be lost, and if that is intended, send this event with approve set to the new digest."
-
-
-APPROVAL: PlanGuard[PlanFacts] = PlanGuard(
-    name="approval",
-    setting="`approve`, `UPKEEP_DISPOSABLE_TAGS`",
-    default="required",
-    refuses_when="an instance that is not disposable would lose its data, or might, and `approve` is missing; "
-    "or `approve` is the digest of another plan, or has expired",
-    how_to_lift="Make a dry run, look at what would be lost, and send the event that it prints",
-    check=_approval,
-    next=_approve,
-    only_told_in_dry_run=True,
-)
-
 LIMITS: Final = (ALLOWED_ACTION, EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE, JOURNAL)  # in the order in which they are asked
-GUARDS: Final = (*LIMITS, APPROVAL)
+GUARDS: Final = (*LIMITS, approval.APPROVAL)
 ONLY_TOLD_IN_DRY_RUN: Final = frozenset(guard.name for guard in (*per_call.GUARDS, *GUARDS) if guard.only_told_in_dry_run)
 
 
@@ -227,9 +144,9 @@ def time_refusals(facts: CallFacts) -> list[Refusal]:
     return _refusals(per_call.GUARDS, facts)
 
 
-def approval_refusals(facts: PlanFacts) -> list[Refusal]:
+def approval_refusals(facts: approval.ApprovalFacts) -> list[Refusal]:
     """Whether what would be lost was approved."""
-    return _refusals((APPROVAL,), facts)
+    return _refusals((approval.APPROVAL,), facts)
 
 
 def _refusals(guards: Iterable[PlanGuard[S]], facts: S) -> list[Refusal]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, NotRequired, TypedDict
 
-from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.actions import Action, LossClass
 from dcs_upkeep.domain.model import Evidence, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
 
 # Of these entries. Raised if an older version would misread them: a run that says a higher one is left alone.
@@ -210,21 +210,26 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as the journal holds it."""
     return {
         **{name: getattr(plan, name) for name in _PLAIN},
+        "covered": dict(plan.covered),
         "waves": [list(wave) for wave in plan.waves],
         "instances": [asdict(instance) for instance in plan.instances.values()],
         "settled": [outcome_to_json(outcome) for outcome in plan.settled],
         "refusal": asdict(plan.refusal) if plan.refusal else None,
         "notes": list(plan.notes),
         "read_at": plan.read_at,
+        **{name: getattr(plan, name) for name in _LATER},
     }
 
 
 def plan_from_json(raw: Mapping[str, Any]) -> Plan:
     """The other way round."""
+    instances = {instance["instance_id"]: PlannedInstance(**instance) for instance in raw["instances"]}
     return Plan(
         **{**{name: raw[name] for name in _PLAIN}, "action": Action(raw["action"])},
+        **{name: raw.get(name, default) for name, default in _LATER.items()},
+        covered={one: _loss_class(word, instances.get(one)) for one, word in raw["covered"].items()},
         waves=tuple(tuple(wave) for wave in raw["waves"]),
-        instances={instance["instance_id"]: PlannedInstance(**instance) for instance in raw["instances"]},
+        instances=instances,
         settled=tuple(outcome_from_json(outcome) for outcome in raw["settled"]),
         refusals=(Refusal(**raw["refusal"]),) if raw["refusal"] else (),
         notes=tuple(raw["notes"]),
@@ -232,4 +237,13 @@ def plan_from_json(raw: Mapping[str, Any]) -> Plan:
     )
 
 
-_PLAIN = ("action", "name", "dry_run", "digest", "covered", "max_failures", "pause_s", "watch_timeout_s")
+def _loss_class(raw: str | bool, planned: PlannedInstance | None) -> LossClass:
+    """The class of one instance. Version 0.1.0 wrote whether its data would be lost, and marked what is disposable elsewhere."""
+    if isinstance(raw, str):
+        return LossClass(raw)
+    return planned.loss_class if planned else LossClass.LOSES if raw else LossClass.KEEPS
+
+
+_PLAIN = ("action", "name", "dry_run", "digest", "max_failures", "pause_s", "watch_timeout_s")
+# What plans of version 0.1.0 lack, and how they are to be understood: they were in a journal, and nothing was shown in this form.
+_LATER = {"showing": None, "shown_at": None, "needs_showing": True}

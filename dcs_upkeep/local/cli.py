@@ -174,7 +174,7 @@ def _answer(surface: Terminal, here: Environment, body: object, plans: Path, *, 
 
     def handled(log: progress.Progress) -> Mapping[str, Any]:
         try:
-            return bootstrap.handle(body, host=host, clock=here.clock, log=log, plans_path=plans, dry_run=dry_run)
+            return bootstrap.handle(body, host=host, clock=here.clock, log=log, journal=here.journal, plans_path=plans, dry_run=dry_run)
         except RefusedError as err:
             return err.report
         except SettingsError as err:

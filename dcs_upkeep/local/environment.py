@@ -14,8 +14,10 @@ import typer
 from rich.console import Console
 
 from dcs_upkeep.adapters.clocks import SystemClock
-from dcs_upkeep.domain.ports import Clock
+from dcs_upkeep.adapters.journals import open_journal
+from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.local.demo import demo
+from dcs_upkeep.local.demo_journal import DemoJournal
 
 REFUSED = 2
 
@@ -40,10 +42,11 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where an event is handled: an environment, and a time."""
+    """Where an event is handled: an environment, and a time. `journal`: in place of the one that the settings name."""
 
     environ: Mapping[str, str]
     clock: Clock
+    journal: Journal | None = None
 
 
 @contextmanager
@@ -55,14 +58,21 @@ def open_environment(
     if cloud:
         yield Environment({"UPKEEP_JOURNAL": f"sqlite:///{_state_folder() / 'journal.db'}", **own, **_journal(journal)}, SystemClock())
         return
-    default = f"sqlite:///{_state_folder() / 'demo.db'}" if kept else "memory:"
+    default = f"sqlite:///{_state_folder() / 'demo.db'}"
     try:
         with demo(fleet, instances, time_scale, own) as running:
-            yield Environment({"UPKEEP_JOURNAL": default, **running.environ, **_journal(journal)}, SystemClock() if kept else running.clock)
+            clock = SystemClock() if kept else running.clock
+            environ = {"UPKEEP_JOURNAL": default if kept else "memory:", **running.environ, **_journal(journal)}
+            forgets = not kept and environ["UPKEEP_JOURNAL"] == "memory:"
+            yield Environment(environ, clock, _demo_journal(default, clock) if forgets else None)
     except (OSError, ValueError) as err:
         if fleet is None:
             raise
         surface.fail(f"{fleet}: {err}. Write a JSON list of instances, or " + '{"count": 24, "tags": {"env": "demo"}}.')
+
+
+def _demo_journal(url: str, clock: Clock) -> Journal:
+    return DemoJournal(open_journal("memory:", clock=clock), open_journal(url, clock=clock))
 
 
 def _journal(url: str | None) -> dict[str, str]:

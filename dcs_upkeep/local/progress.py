@@ -168,8 +168,9 @@ def closing_lines(report: Mapping[str, Any]) -> list[str]:
     losing = [row for row in report["instances"] if row["outcome"] == "planned" and row["loses_data"] is not False]
     if losing:
         lines.append(f"data would be lost on {len(losing)}: {', '.join(row['name'] or row['instance_id'] for row in losing)}")
-    if report["plan"]["digest"] and report["plan"]["dry_run"]:
-        lines.append(f"digest: {report['plan']['digest']}")
+    plan = report["plan"]
+    if plan["digest"] and (plan["dry_run"] or "showing" in plan):
+        lines.append(f"digest: {plan['digest']}" + (f", showing {plan['showing']}" if "showing" in plan else ""))
     lines += [f"note: {note}" for note in report["notes"]]
     lines += [f"problem: {row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}" for row in report["problems"]]
     return [*lines, f"next: {report['next']}"]

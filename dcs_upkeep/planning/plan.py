@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from dcs_upkeep.domain.actions import RULES, Action, DataLoss
-from dcs_upkeep.domain.model import Instance, Plan, PlannedInstance, ShownPlan
+from dcs_upkeep.domain.actions import RULES, DataLoss, LossClass
+from dcs_upkeep.domain.approval import FORM, ShownPlan, make_about, split_approval
+from dcs_upkeep.domain.model import Instance, Plan, PlannedInstance, Refusal
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards import data_loss, whole_plan
+from dcs_upkeep.guards.approval import ApprovalFacts
 from dcs_upkeep.guards.evaluate import evaluate_instance, permanent_verdict
 from dcs_upkeep.guards.per_call import CallFacts, HaltRecord
 from dcs_upkeep.guards.policy import Firing, Policy
@@ -33,7 +36,8 @@ class PlanReadings:
     classified: Classified = field(default_factory=dict)  # those that `to_classify` names
     firing: Firing | None = None  # None: the alarm veto is off
     triggered_by: str | None = None  # the alarm that asked for this run
-    approved: ShownPlan | None = None  # the plan that `approve` names, if it is on record
+    shown: ShownPlan | None = None  # the showing that `approve` names, if it is on record
+    run_id: str = ""  # of the run that the plan is for
 
 
 def to_classify(ids: Sequence[str], fleet: Mapping[str, Instance], policy: Policy) -> tuple[Instance, ...]:
@@ -60,9 +64,7 @@ def make_plan(
 
     `ids`: the selected instances, in the order of the plan. `fleet`: instance ID -> instance as it is now; for a selection, all of it.
     """
-    covered = {
-        one: _class_of(policy, fleet[one], found.classified) for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed
-    }
+    held = {one: _class_of(policy, fleet[one], found.classified) for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed}
     outcomes = {
         one: evaluate_instance(fleet.get(one), one, policy, now, firing=found.firing, triggered_by=found.triggered_by) for one in ids
     }
@@ -71,19 +73,16 @@ def make_plan(
         request=request,
         action=policy.action,
         settings=settings,
-        now=now,
-        planned={instance.instance_id: covered[instance.instance_id] for instance in targets},
-        covered=covered,
-        digest=make_digest(policy.action, settings.region, found.project_id, {one: held.loses_data for one, held in covered.items()}),
+        planned={instance.instance_id: held[instance.instance_id] for instance in targets},
         matched=len(ids),
         fleet=len(fleet),
         journalled=found.journalled,
         on_host=found.on_host,
-        approved=found.approved,
     )
+    asked = _approval_facts(facts, held, now, found)
     # A window that defers refuses nothing: the run waits for its opening.
     call = CallFacts(now, found.halt, policy.blackouts, None if policy.defers else policy.window)
-    refusals = [*whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call), *whole_plan.approval_refusals(facts)]
+    refusals = [*whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call), *whole_plan.approval_refusals(asked)]
     only_told = [refusal for refusal in refusals if request.dry_run and refusal.guard in whole_plan.ONLY_TOLD_IN_DRY_RUN]
     waves = make_waves(targets, request)
     watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
@@ -94,17 +93,44 @@ def make_plan(
         action=policy.action,
         name=request.name,
         dry_run=request.dry_run,
-        digest=facts.digest,
+        digest=asked.digest,
         waves=waves,
         instances=facts.planned,
         settled=tuple(outcome for outcome in outcomes.values() if outcome is not None),
-        covered={one: held.loses_data is not False for one, held in covered.items()},
+        covered=asked.covered,
         max_failures=failure_budget(request.rollout.max_failures, len(targets)),
         pause_s=float(request.rollout.pause_s),
         watch_timeout_s=watch_timeout_s,
         refusals=tuple(refusal for refusal in refusals if refusal not in only_told),
         notes=tuple(notes),
+        needs_showing=found.journalled,
+        **_showing(asked, refusals),
     )
+
+
+def _approval_facts(facts: PlanFacts, held: Mapping[str, PlannedInstance], now: datetime, found: PlanReadings) -> ApprovalFacts:
+    about = make_about(facts.action, facts.settings.region, found.project_id, facts.request.backup)
+    covered = {one: instance.loss_class for one, instance in held.items()}
+    return ApprovalFacts(
+        action=facts.action,
+        given=facts.request.approve,
+        planned=facts.planned,
+        about=about,
+        covered=covered,
+        digest=make_digest(about, covered),
+        run_id=found.run_id,
+        settings=facts.settings,
+        now=now,
+        journalled=facts.journalled,
+        shown=found.shown,
+    )
+
+
+def _showing(asked: ApprovalFacts, refusals: Sequence[Refusal]) -> dict[str, Any]:
+    """The showing that approves the plan, as fields of a plan; none if nothing was given, or the plan is refused."""
+    if asked.given is None or asked.shown is None or refusals:
+        return {}
+    return {"showing": split_approval(asked.given)[1], "shown_at": asked.shown.at}
 
 
 def _cost(waves: Sequence[Sequence[str]], batch_size: int, pause_s: float, timeout_s: float | None) -> str:
@@ -131,16 +157,11 @@ def _class_of(policy: Policy, instance: Instance, classified: Classified) -> Pla
     return PlannedInstance(instance.instance_id, instance.name, *known, disposable=is_disposable)
 
 
-def make_digest(action: Action, region: str, project_id: str, loses_data: Mapping[str, bool | None]) -> str:
-    """What an approval is bound to: action, region, project and, per instance, its ID and whether it loses data.
+def make_digest(about: Mapping[str, str], classes: Mapping[str, LossClass]) -> str:
+    """What an approval is bound to: action, region, project, backups and, per instance, its ID and its class.
 
-    Nothing else enters, so that a dry run in the afternoon approves the night's run. Unknown counts as loses.
+    Nothing else enters, so that a dry run in the afternoon approves the night's run.
     """
-    form = {
-        "action": action.value,
-        "region": region,
-        "project_id": project_id,
-        "instances": sorted([one, loses is not False] for one, loses in loses_data.items()),
-    }
+    form = {**about, "instances": sorted([one, word.value] for one, word in classes.items())}
     text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return f"v1:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+    return f"{FORM}{hashlib.sha256(text.encode('ascii')).hexdigest()}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dcs_upkeep.domain.model import Instance, Location, Plan, ShownPlan
+from dcs_upkeep.domain.approval import ShownPlan, split_approval
+from dcs_upkeep.domain.errors import RecordError
+from dcs_upkeep.domain.model import Instance, Location, Plan
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards.policy import Policy
-from dcs_upkeep.journal.approvals import load_shown_plan
+from dcs_upkeep.journal.approvals import load_showing
 from dcs_upkeep.planning.plan import PlanReadings, make_plan, to_classify
 from dcs_upkeep.planning.readings import classify, firing_alarms, halt_record
 from dcs_upkeep.planning.selection import selected
@@ -40,7 +42,8 @@ class Planner:
             classified=classify(ports.dcs, policy.action, waiting),
             firing=firing_alarms(ports, [instance_id for instance_id in ids if instance_id in fleet]),
             triggered_by=self.spec.alarm_id,
-            approved=self._approved(),
+            shown=self._shown(),
+            run_id=self.spec.run_id,
         )
         return make_plan(request, ids, fleet, self.settings, policy, ports.clock.now(), found)
 
@@ -50,8 +53,13 @@ class Planner:
             return self.ports.dcs.read(request.instances)
         return {instance.instance_id: instance for instance in self.ports.dcs.snapshot()}
 
-    def _approved(self) -> ShownPlan | None:
-        request = self.spec.request
-        if request.approve is None or self.ports.journal is None:
+    def _shown(self) -> ShownPlan | None:
+        """The showing that the request names. One that cannot be used, as past its time, is as good as none."""
+        digest, showing = split_approval(self.spec.request.approve or "")
+        if showing is None or self.ports.journal is None:
             return None
-        return load_shown_plan(self.ports.journal, request.approve)
+        try:
+            return load_showing(self.ports.journal, digest, showing)
+        except RecordError as err:
+            self.ports.log("journal.failed", level="warning", reason=str(err))
+            return None

@@ -88,7 +88,7 @@ def _head(report: Report) -> list[str]:
         f"Trigger: {trigger['kind']}" + (f", requested by {report['requested_by']}" if report["requested_by"] else ""),
     ]
     if plan["digest"]:
-        lines.append(f"Digest:  {plan['digest']}")
+        lines.append(f"Digest:  {plan['digest']}" + (f", showing {plan['showing']}" if "showing" in plan else ""))
     if report.get("possibly_repeated"):
         lines.append("Note:    an earlier invocation may have sent this message already.")
     lines += [f"Note:    {note}" for note in report["notes"]]

@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dcs_upkeep.domain.approval import approval_of
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, RunStatus
 from dcs_upkeep.domain.request import Request
+
+NOT_ON_RECORD = "Mend the journal and make the dry run again: what it shows could not be put on record, so no event can approve it yet."
 
 
 def event_without(request: Request, *drop: str, **change: Any) -> dict[str, Any]:
@@ -17,11 +20,12 @@ def event_without(request: Request, *drop: str, **change: Any) -> dict[str, Any]
     return {**event, **change}
 
 
-def approving(request: Request, plan: Plan, plan_name: str | None) -> dict[str, Any]:
-    """The event that approves exactly this plan."""
-    if plan_name is not None:
-        return {"plan": plan_name, "approve": plan.digest}
-    return event_without(request, "dry_run", approve=plan.digest)
+def approving(request: Request, plan: Plan, plan_name: str | None) -> dict[str, Any] | None:
+    """The event that approves exactly this plan; None if none can, since what was shown is not on record."""
+    approve = approval_of(plan)
+    if approve is None:
+        return None
+    return {"plan": plan_name, "approve": approve} if plan_name is not None else event_without(request, "dry_run", approve=approve)
 
 
 def rest_event(request: Request, outcomes: Sequence[Outcome], plan: Plan) -> dict[str, Any]:
@@ -47,10 +51,11 @@ def next_step(
         case RunStatus.SUCCEEDED:
             return "Nothing to do."
         case RunStatus.PLANNED:
-            return f"To carry out exactly this, send: {_text(approving(request, plan, plan_name))}"
+            event = approving(request, plan, plan_name)
+            return f"To carry out exactly this, send: {_text(event)}" if event else NOT_ON_RECORD
         case RunStatus.REJECTED if plan.refusal is not None:
-            asks = any(refusal.guard == "approval" for refusal in plan.refusals)
-            return plan.refusal.next + (f" The event: {_text(approving(request, plan, plan_name))}" if asks else "")
+            event = approving(request, plan, plan_name) if _asks_for_approval(plan) else None
+            return plan.refusal.next + (f" The event: {_text(event)}" if event else "")
         case RunStatus.REJECTED:
             return "Nothing was executed; mend what the reasons name and send the event again."
         case RunStatus.HALTED:
@@ -61,6 +66,11 @@ def next_step(
             return "Wait for the report of the run that is under way."
         case RunStatus.FAILED | RunStatus.PARTIAL:
             return f"Read the reasons of what is not fine: {_not_fine(counts)}.{why}"
+
+
+def _asks_for_approval(plan: Plan) -> bool:
+    """Whether an approval is what a refused plan lacks. The journal names the first guard alone, and holds the showing."""
+    return plan.showing is not None or any(refusal.guard == "approval" for refusal in plan.refusals)
 
 
 def _not_fine(counts: Mapping[str, int]) -> str:

@@ -27,13 +27,17 @@ class TriggerReport(TypedDict):
 
 
 class PlanReport(TypedDict):
-    """What was decided. `waves` are instance IDs; `digest` is what an approval is bound to."""
+    """What was decided. `waves` are instance IDs; `digest` is what an approval is bound to.
+
+    `showing`: the record of what was shown to a person; `<digest>.<showing>` is what `approve` takes, once.
+    """
 
     name: str | None
     action: str | None
     digest: str | None
     dry_run: bool
     waves: list[list[str]]
+    showing: NotRequired[str]
 
 
 class InstanceReport(TypedDict):
@@ -139,7 +143,7 @@ def summarize(
     counts = Counter(outcome.outcome.value for outcome in outcomes)
     trigger = header.trigger
     action = plan.action if plan else header.action
-    return Report(
+    report = Report(
         report_version=REPORT_VERSION,
         run_id=header.run_id,
         status=status.value,
@@ -167,6 +171,9 @@ def summarize(
         elapsed_s=round((ended_at - header.started_at).total_seconds(), 3),
         next=next_step,
     )
+    if plan is not None and plan.showing is not None:
+        report["plan"]["showing"] = plan.showing
+    return report
 
 
 def _instance(outcome: Outcome) -> InstanceReport:

@@ -32,6 +32,7 @@ def log_plan(ports: Ports, plan: Plan) -> None:
         waves=[len(wave) for wave in plan.waves],
         settled=len(plan.settled),
         digest=plan.digest,
+        showing=plan.showing,
         guard=plan.refusal.guard if plan.refusal else None,
         reason=plan.refusal.reason if plan.refusal else None,
     )
@@ -46,6 +47,6 @@ def canonical_fields(body: Mapping[str, Any]) -> dict[str, Any]:
         told["not_fine"] = [one for one in body["instances"] if not OutcomeKind(one["outcome"]).fine]
     if "plan" in body:
         plan = body["plan"]
-        told |= {key: plan[key] for key in ("name", "action", "digest", "dry_run")}
+        told |= {key: plan[key] for key in ("name", "action", "digest", "showing", "dry_run") if key in plan}
         told["waves"] = [len(wave) for wave in plan["waves"]]
     return told

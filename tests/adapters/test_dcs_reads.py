@@ -312,7 +312,7 @@ def test_settings_that_cannot_work_are_refused_by_name(emulate: Emulate, connect
         dcs.snapshot,
         lambda: dcs.show(ids_of(emu)),
         lambda: dcs.send(Action.RESTART, ids_of(emu)),
-        lambda: dcs.backups.begin("a", "b"),
+        lambda: dcs.backups.begin("a", "b", FakeClock().now()),
     ):
         with pytest.raises(SettingsError, match=names):
             call()

@@ -167,11 +167,11 @@ def test_a_flush_is_sent_at_most_once_whatever_happens(kind: str) -> None:
     )
     with world(3) as w:
         event = {"action": "flush", "instances": w.ids, "rollout": {"canary": 0}}
-        digest = w.run({**event, "dry_run": True})["plan"]["digest"]
+        approved = w.approving(event)
         w.emu.add_fault(fault)
         # What hangs is given up in the machine's own time: as little is left as a wave is begun with, and no topic wants a part of it.
         short: dict[str, Any] = {"left_s": 7.5, "UPKEEP_TOPICS": ""} if kind == "hang" else {}
-        report = w.run({**event, "approve": digest}, **short)
+        report = w.run(approved, **short)
         assert len(w.puts) == 1
         assert max(w.executions().values(), default=0) <= 1
         assert "completed" not in w.outcomes(report).values()
@@ -180,8 +180,7 @@ def test_a_flush_is_sent_at_most_once_whatever_happens(kind: str) -> None:
 def test_a_flush_is_sent_again_after_a_429() -> None:
     with world(3, faults=[Fault("put", "429")]) as w:
         event = {"action": "flush", "instances": w.ids, "rollout": {"canary": 0}}
-        digest = w.run({**event, "dry_run": True})["plan"]["digest"]
-        assert set(w.outcomes(w.run({**event, "approve": digest})).values()) == {"completed"}
+        assert set(w.outcomes(w.run(w.approving(event))).values()) == {"completed"}
         assert set(w.executions().values()) == {1}
 
 

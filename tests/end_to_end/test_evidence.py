@@ -35,7 +35,7 @@ def test_a_flush_that_was_refused_for_one_id_is_not_called_unexecuted_for_the_ot
 
     with world(3, partial_execution=True, on_request=spoil) as w:
         event = {"action": "flush", "instances": w.ids, "rollout": {"canary": 0}}
-        report = w.run({**event, "approve": w.run({**event, "dry_run": True})["plan"]["digest"]})
+        report = w.run(w.approving(event))
         assert len(w.puts) == 1
         assert [w.executions()[one] for one in w.ids] == [1, 1, 0]
         outcomes = w.outcomes(report)

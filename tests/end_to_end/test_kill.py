@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import Lab
+from tests.world import printed_event
 
 EVENT = {"action": "restart", "select": {"tags": {"env": "test"}}, "run_id": "night"}
+USED_AT = 3  # appends of a flush: the index, the claim, the approval, the plan
 LATER_S = 500.0  # past the lease, the longest PUT and the skew
 
 
@@ -44,6 +46,10 @@ def killed_and_resumed(lab: Lab, event: Any, when: str, at: int) -> dict[str, An
     return report
 
 
+def approved(lab: Lab, event: Any) -> dict[str, Any]:
+    return {**printed_event(lab.run({**event, "dry_run": True})), "run_id": event["run_id"]}
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
 def test_at_every_append(store: str, when: str, lab: Callable[..., Lab]) -> None:
@@ -57,11 +63,25 @@ def test_a_flush_whose_answer_died_with_its_process_is_not_sent_again(lab: Calla
     """Nothing shows that a flush was executed, once it is over: the journal alone knows that it may have been."""
     first = lab()
     event = {**EVENT, "action": "flush"}
-    event["approve"] = first.run({**event, "dry_run": True})["plan"]["digest"]
-    kinds = entries_of_a_whole_run(first, event)
+    kinds = entries_of_a_whole_run(first, approved(first, event))
+    assert kinds.index("used") < kinds.index("planned"), "an approval that two runs could plan with would start them both"
     for at in (place for place, kind in enumerate(kinds, 1) if kind == "sent"):
         one = lab()
-        report = killed_and_resumed(one, event, "before", at)
+        report = killed_and_resumed(one, approved(one, event), "before", at)
         for instance_id in one.emu.truth.puts[-1].ids:
             assert len(one.emu.truth.executions(instance_id)) == 1
             assert [row["outcome"] for row in report["instances"] if row["instance_id"] == instance_id] == ["unknown"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_approval_stays_with_the_run_that_died_over_it(when: str, lab: Callable[..., Lab]) -> None:
+    """The same run goes on with it; no other is started by it."""
+    one = lab()
+    event = approved(one, {**EVENT, "action": "flush"})
+    assert one.start(event, kill=(when, USED_AT)).end() is None
+    assert one.sent() == []
+    one.clock.sleep(LATER_S)
+    assert one.run(event)["counts"] == {"completed": 3}
+    other = one.run({**event, "run_id": "dawn"})
+    assert (other["error"], {row["guard"] for row in other["instances"]}) == ("RefusedError", {"approval"})
+    assert "night" in other["instances"][0]["reason"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import Fault, World, make_fleet, world
+from tests.world import Fault, World, make_fleet, printed_event, world
 
 
 def mixed() -> list[Any]:
@@ -37,8 +37,7 @@ def test_a_restart_that_would_clear_two_asks_for_approval_of_those_two_and_only_
             "cache-003": True,
             "cache-004": False,
         }
-        approved = w.run({**RESTART, "approve": report["plan"]["digest"]})
-        assert approved["counts"] == {"completed": 4}
+        assert w.run(printed_event(report))["counts"] == {"completed": 4}
 
 
 def test_a_single_node_by_its_spec_code_costs_no_read() -> None:
@@ -56,23 +55,6 @@ def test_what_cannot_be_read_counts_as_lost() -> None:
         assert {one["guard"] for one in report["instances"]} == {"approval"}
 
 
-@pytest.mark.parametrize("approve", [None, "v1:" + "0" * 64, "another set"])
-def test_a_flush_without_the_right_digest_is_refused(approve: str | None) -> None:
-    with world(4, journal=True) as w:
-        event: dict[str, Any] = {"action": "flush", "instances": w.ids[:2], "rollout": {"canary": 0}}
-        if approve == "another set":
-            approve = w.run({**event, "instances": w.ids[1:3], "dry_run": True})["plan"]["digest"]
-            report = w.refused({**event, "approve": approve})
-            assert f"added: {w.ids[0]}" in report["instances"][0]["reason"]
-            assert f"removed: {w.ids[2]}" in report["instances"][0]["reason"]
-        else:
-            report = w.refused({**event, **({"approve": approve} if approve else {})})
-        assert report["plan"]["digest"] in report["next"]
-        assert w.puts == []
-        assert w.run({**event, "approve": report["plan"]["digest"]})["counts"] == {"completed": 2}
-        assert w.emu.truth.lost_data == set(w.ids[:2])
-
-
 @pytest.mark.parametrize("journal", [False, True])
 def test_a_plan_refused_for_several_reasons_still_tells_the_event_that_approves_it(journal: bool) -> None:
     """The journal holds all reasons as one, under the first guard's name; what to do about the others must not get lost over that."""
@@ -80,19 +62,20 @@ def test_a_plan_refused_for_several_reasons_still_tells_the_event_that_approves_
         report = w.refused({"action": "flush", "instances": w.ids, "window": {"start": "01:00", "end": "01:01", "timezone": "UTC"}})
         assert report["instances"][0]["guard"] == "window"
         assert "Send the event again inside the window." in report["next"]
-        assert f'"approve":"{report["plan"]["digest"]}"' in report["next"]
+        plan = report["plan"]
+        assert printed_event(report)["approve"] == (f"{plan['digest']}.{plan['showing']}" if journal else plan["digest"])
 
 
 def test_an_approved_restart_does_not_wipe_what_was_safe_when_it_was_approved() -> None:
     """The class is read again before a wave, if it was read too long ago."""
     with world(mixed(), settings={"UPKEEP_RECHECK_S": "10"}) as w:
-        digest = w.run({**RESTART, "dry_run": True})["plan"]["digest"]
+        approved = w.approving({**RESTART, "rollout": {"canary": 0, "wave_size": 2}})
 
         def meddle(_: float) -> None:
             w.emu.edit(w.ids[3], appendonly="no")
 
         w.clock.on_sleep = meddle
-        report = w.run({**RESTART, "approve": digest, "rollout": {"canary": 0, "wave_size": 2}})
+        report = w.run(approved)
         late = next(one for one in report["instances"] if one["instance_id"] == w.ids[3])
         assert (late["outcome"], late["guard"]) == ("refused", "approval")
         assert w.ids[3] not in w.emu.truth.lost_data
@@ -100,7 +83,7 @@ def test_an_approved_restart_does_not_wipe_what_was_safe_when_it_was_approved() 
 
 def backing_up(w: World, **changes: Any) -> dict[str, Any]:
     event: dict[str, Any] = {"action": "flush", "instances": w.ids, "rollout": {"canary": 0}, "backup": "before", **changes}
-    return {**event, "approve": w.run({**event, "dry_run": True})["plan"]["digest"]}
+    return w.approving(event)
 
 
 def test_backups_come_first_and_only_what_was_backed_up_is_acted_on() -> None:
@@ -120,7 +103,7 @@ def test_backups_come_first_and_only_what_was_backed_up_is_acted_on() -> None:
 def test_only_what_would_lose_data_is_backed_up() -> None:
     with world(mixed()) as w:
         event = {**RESTART, "backup": "before"}
-        report = w.run({**event, "approve": w.run({**event, "dry_run": True})["plan"]["digest"]})
+        report = w.run(w.approving(event))
         assert w.emu.truth.count("copy") == 2  # the single node's is refused by DCS
         assert report["counts"] == {"completed": 3, "refused": 1}
 
@@ -140,6 +123,42 @@ def test_a_backup_that_never_ends_refuses() -> None:
         report = w.refused(backing_up(w, watch={"timeout_s": 60}))
         assert report["instances"][0]["guard"] == "backup"
         assert w.puts == []
+
+
+WEEK_S = 7 * 86_400.0
+
+
+def backups_of(w: World, instance_id: str) -> int:
+    return len(w.emu.backups.records.get(instance_id, []))
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_each_week_has_a_backup_of_its_own_however_long_its_run_id(journal: bool) -> None:
+    """The ids of a scheduler differ at their end alone, where DCS cuts a remark."""
+    with world(1, journal=journal) as w:
+        for week in (1, 2, 3):
+            event = {
+                **backing_up(w),
+                "run_id": f"arn:aws:scheduler:eu-central-1:123456789012:schedule/{'default/' * 10}nightly/2026-11-0{week}",
+            }
+            assert len(event["run_id"]) > 130
+            assert w.run(event)["counts"] == {"completed": 1}
+            assert backups_of(w, w.ids[0]) == week
+            w.clock.sleep(WEEK_S)
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_a_run_id_that_is_claimed_again_makes_a_backup_of_its_own(journal: bool) -> None:
+    """The first run was released: its backup ended too late. A week later that backup is a week old."""
+    with world(1, journal=journal) as w:
+        w.emu.backups.backup_s = 100
+        assert w.refused({**backing_up(w, watch={"timeout_s": 60}), "run_id": "weekly"})["instances"][0]["guard"] == "backup"
+        w.clock.sleep(WEEK_S)
+        event = {**backing_up(w, watch={"timeout_s": 600}), "run_id": "weekly"}
+        began = w.clock.monotonic()
+        assert w.run(event)["counts"] == {"completed": 1}
+        assert backups_of(w, w.ids[0]) == 2
+        assert w.puts[0].at >= began + 100
 
 
 VETO = {"UPKEEP_ALARM_VETO": "1"}

@@ -17,7 +17,6 @@ from dcs_upkeep.guards.data_loss import is_single_by_spec
 from dcs_upkeep.guards.guard import UNREADABLE, ask
 
 NOW = datetime(2026, 6, 10, 3, 0, tzinfo=UTC)
-DIGEST, OTHER_DIGEST = f"v1:{'a' * 64}", f"v1:{'b' * 64}"
 RESTARTS = [Action.RESTART, Action.SOFT_RESTART]
 NEED_REDIS_4 = [Action.FLUSH, Action.STOP, Action.START]
 
@@ -91,8 +90,6 @@ def test_no_guard_raises_for_any_text(one, two, three, tags, action, words):
         per_call.halt({"id": one, "reason": two}),
         current.alarm_veto({one: two}, three),
         whole_plan.allowed_action(action, words),
-        whole_plan.approval(one, two, words, action),
-        whole_plan.approval(None, two, words, action),
     ]
     # A report's line stays one line.
     assert all(reason is None or (reason and reason.isprintable()) for reason in reasons)
@@ -409,32 +406,6 @@ def test_a_larger_share_of_the_fleet_than_allowed_refuses_the_plan(planned, flee
     reason = whole_plan.blast_radius_share(planned, fleet, share)
     assert (reason is None) is allowed
     assert allowed or refused(reason, str(planned), str(fleet))
-
-
-@pytest.mark.parametrize(
-    ("given_digest", "losing", "allowed", "words"),
-    [
-        pytest.param(None, [], True, [], id="nothing is lost"),
-        pytest.param(DIGEST, ["a"], True, [], id="approved"),
-        pytest.param(DIGEST, [], True, [], id="approved, and nothing is lost"),
-        pytest.param(None, ["a"], False, ["1 instance", "a"], id="not approved"),
-        pytest.param(None, list("abcdefg"), False, ["7 instances", "a, b, c, d, e and 2 more"], id="not approved, many"),
-        pytest.param(OTHER_DIGEST, ["a"], False, [OTHER_DIGEST[:50], DIGEST[:50]], id="another plan was approved"),
-        pytest.param(OTHER_DIGEST, [], False, ["another plan"], id="another plan was approved, and nothing is lost now"),
-        pytest.param("", ["a"], False, ["another plan"], id="an empty approval"),
-        pytest.param(DIGEST.upper(), ["a"], False, ["another plan"], id="letter case counts"),
-    ],
-)
-def test_only_the_digest_of_this_very_plan_approves_what_it_loses(given_digest, losing, allowed, words):
-    """A person approved what was shown to them, and nothing else."""
-    reason = whole_plan.approval(given_digest, DIGEST, losing, Action.FLUSH)
-    assert (reason is None) is allowed
-    assert allowed or refused(reason, *words)
-
-
-def test_a_plan_without_a_digest_cannot_be_approved():
-    """Two empty texts are equal, and that must approve nothing."""
-    assert whole_plan.approval("", "", ["a"], Action.FLUSH) is not None
 
 
 # --- data loss ---------------------------------------------------------------------------------------------------

@@ -8,15 +8,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.actions import Action, LossClass
+from dcs_upkeep.domain.approval import make_about
 from dcs_upkeep.domain.settings import SETTING_FIELDS
-from dcs_upkeep.guards import current, per_call, permanent, whole_plan
+from dcs_upkeep.guards import approval, carry_on, current, per_call, permanent, whole_plan
 from dcs_upkeep.guards.catalog import GUARDS
 from dcs_upkeep.guards.guard import Guard, PlanGuard
 from dcs_upkeep.planning.plan import make_digest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
+ROOMS = (permanent, current, per_call, whole_plan, approval, carry_on)
 NAMES = {one.name for one in GUARDS}
 
 
@@ -43,8 +45,7 @@ def test_every_guard_that_the_code_names_is_listed() -> None:
 
 def test_every_entry_is_listed_once_and_asked_by_its_file() -> None:
     """An entry that its file's tuple leaves out is a guard that nobody asks; one without a row is one that nobody can lift."""
-    rooms = (permanent, current, per_call, whole_plan)
-    entries = [value.name for room in rooms for value in vars(room).values() if isinstance(value, Guard)]
+    entries = [value.name for room in ROOMS for value in vars(room).values() if isinstance(value, Guard)]
     pronounced = [guard.name for guard in GUARDS if guard.check is None]
     assert sorted([*entries, *pronounced]) == sorted(guard.name for guard in GUARDS)
     assert len(NAMES) == len(GUARDS)
@@ -60,8 +61,7 @@ def test_a_guard_without_a_check_is_pronounced_by_the_run() -> None:
 
 def test_each_check_has_a_function_of_its_guards_name() -> None:
     """A reader who has the name from a report finds the rule by searching for it."""
-    rooms = (permanent, current, per_call, whole_plan)
-    for room in rooms:
+    for room in ROOMS:
         for entry in [value for value in vars(room).values() if isinstance(value, Guard)]:
             assert getattr(room, entry.name).__module__ == room.__name__
 
@@ -92,7 +92,8 @@ def test_the_digest_is_made_as_the_page_says() -> None:
     """Somebody else's program must be able to compute it."""
     import hashlib
 
-    form = {"action": "restart", "instances": [["a", True], ["b", False]], "project_id": "p", "region": "r"}
+    instances = [["a", "loses"], ["b", "keeps"], ["c", "disposable"]]
+    form = {"action": "restart", "backup": "none", "instances": instances, "project_id": "p", "region": "r"}
     text = json.dumps(form, sort_keys=True, separators=(",", ":"))
-    wanted = f"v1:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
-    assert make_digest(Action.RESTART, "r", "p", {"b": False, "a": None}) == wanted
+    wanted = f"v2:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+    assert make_digest(make_about(Action.RESTART, "r", "p", "none"), {one: LossClass(word) for one, word in reversed(instances)}) == wanted

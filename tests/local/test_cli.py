@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.world import printed_event
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +62,18 @@ def test_plan_changes_nothing_and_prints_the_approving_event(tmp_path: Path) -> 
     done = cli("plan", write(tmp_path, {**BY_TAG, "action": "flush"}), "--instances", "3", home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "data would be lost on 3: cache-001, cache-002, cache-003" in done.stdout
-    assert '"approve":"v1:' in done.stdout
+    assert re.search(r'"approve":"v2:[0-9a-f]{64}\.[a-z0-9]{10}"', done.stdout)
+
+
+def test_the_event_that_plan_prints_may_be_run_once(tmp_path: Path) -> None:
+    """The fleet of an emulator ends with its command; what was shown does not."""
+    flush = write(tmp_path, {**BY_TAG, "action": "flush"})
+    shown = json.loads(cli("plan", "--json", flush, "--instances", "3", "--time-scale", "300", home=tmp_path).stdout)
+    event = write(tmp_path, printed_event(shown))
+    first, second = (cli("run", "--json", event, "--instances", "3", "--time-scale", "300", home=tmp_path) for _ in range(2))
+    assert json.loads(first.stdout)["counts"] == {"completed": 3}, first.stdout
+    assert (second.returncode, json.loads(second.stdout)["instances"][0]["guard"]) == (2, "approval")
+    assert json.loads(first.stdout)["run_id"] in second.stdout
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.model import Instance, Plan, ShownPlan
+from dcs_upkeep.domain.actions import Action, LossClass
+from dcs_upkeep.domain.approval import ShownPlan, make_about
+from dcs_upkeep.domain.model import Instance, Plan
 from dcs_upkeep.domain.request import parse_request
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.guards.policy import make_policy
@@ -40,11 +41,47 @@ def test_an_explicit_id_that_does_not_exist_is_refused_by_name() -> None:
     assert (refused.guard, refused.instance_id) == ("found", instance(9).instance_id)
 
 
+KEEPS, LOSES, DISPOSABLE = LossClass
+ABOUT = make_about(Action.RESTART, "r", "p", "none")
+CLASSES = {"a": LOSES, "b": KEEPS, "c": DISPOSABLE}
+
+
 def test_the_digest_does_not_depend_on_order_and_is_pinned() -> None:
     """I10. The same on every machine; a change of this text is a new version of the form."""
-    forward = make_digest(Action.RESTART, "r", "p", {"a": True, "b": False})
-    assert forward == make_digest(Action.RESTART, "r", "p", {"b": False, "a": None})
-    assert forward == "v1:df36b5da771dd478e83600b4d7d1dc04489f46c5e939c586aea2eee09bc6b105"
+    forward = make_digest(ABOUT, CLASSES)
+    assert forward == make_digest(dict(reversed(ABOUT.items())), dict(reversed(CLASSES.items())))
+    assert forward == "v2:613a7a8408fcbe24ecce53d773d4ccce25c27d8e97de529a24d770776d0335c1"
+
+
+@pytest.mark.parametrize(
+    ("about", "classes"),
+    [
+        ({"action": "soft_restart"}, {}),
+        ({"region": "s"}, {}),
+        ({"project_id": "q"}, {}),
+        ({"backup": "before"}, {}),
+        ({}, {"a": KEEPS}),
+        ({}, {"a": DISPOSABLE}),
+        ({}, {"c": LOSES}),
+        ({}, {"d": KEEPS}),
+    ],
+    ids=["action", "region", "project", "backup", "loses no more", "disposable now", "no longer disposable", "one more"],
+)
+def test_each_part_changes_the_digest(about: dict[str, str], classes: dict[str, LossClass]) -> None:
+    assert make_digest({**ABOUT, **about}, {**CLASSES, **classes}) != make_digest(ABOUT, CLASSES)
+
+
+def test_one_less_changes_the_digest() -> None:
+    assert make_digest(ABOUT, {"a": LOSES, "b": KEEPS}) != make_digest(ABOUT, CLASSES)
+
+
+def test_a_plan_covers_each_instance_with_its_class() -> None:
+    """Unknown counts as loses; what a tag calls disposable is that, whether anybody read its class or not."""
+    known = fleet(instance(1), instance(2), instance(3), instance(4, tags={"tier": "scratch"}), instance(5, tags={"upkeep": "never"}))
+    classified = {instance(1).instance_id: (False, ""), instance(2).instance_id: (True, "single node")}
+    made = plan({"action": "restart", "select": {"name": "*"}}, known, {"UPKEEP_DISPOSABLE_TAGS": "tier=scratch"}, classified=classified)
+    assert list(made.covered.values()) == [KEEPS, LOSES, LOSES, DISPOSABLE]
+    assert made.digest == make_digest(ABOUT, made.covered)
 
 
 @pytest.mark.parametrize(
@@ -102,26 +139,56 @@ def test_disposable_instances_need_no_approval() -> None:
     assert next(iter(made.instances.values())).disposable
 
 
-def test_a_drifted_approval_says_what_came_went_and_changed() -> None:
-    known = fleet(instance(1), instance(2))
-    shown = ShownPlan({instance(1).instance_id: True, instance(7).instance_id: False}, NOW)
-    made = plan({"action": "restart", "select": {"name": "*"}, "approve": "v1:" + "0" * 64}, known, approved=shown)
-    assert made.refusal is not None
-    for word in (f"added: {instance(2).instance_id}", f"removed: {instance(7).instance_id}", instance(1).instance_id, made.digest[:20]):
-        assert word in made.refusal.reason
-    unknown = plan({"action": "restart", "select": {"name": "*"}, "approve": "v1:" + "0" * 64}, known)
-    assert unknown.refusal is not None
-    assert "not in this journal" in unknown.refusal.reason
+GIVEN = "abcdefghij"
+FLUSH = {"action": "flush", "select": {"name": "*"}}
 
 
-def test_an_approval_on_record_lapses() -> None:
+def shown_plan(made: Plan, **changes: Any) -> ShownPlan:
+    about = make_about(made.action, "r", "p", "none")
+    return ShownPlan(**{"about": about, "classes": made.covered, "at": NOW.timestamp() - 60, **changes})
+
+
+def test_a_plan_remembers_the_showing_that_approves_it() -> None:
     known = fleet(instance(1))
-    request = {"action": "flush", "select": {"name": "*"}}
-    digest = plan(request, known).digest
-    old = ShownPlan({instance(1).instance_id: True}, datetime(2026, 11, 22, tzinfo=UTC))
-    made = plan({**request, "approve": digest}, known, approved=old)
+    asks = plan(FLUSH, known, journalled=True)
+    assert (asks.showing, asks.shown_at, asks.needs_showing) == (None, None, True)
+    approved = {**FLUSH, "approve": f"{asks.digest}.{GIVEN}"}
+    made = plan(approved, known, journalled=True, shown=shown_plan(asks))
+    assert (made.refusal, made.showing, made.shown_at) == (None, GIVEN, NOW.timestamp() - 60)
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(made)))) == made
+
+
+@pytest.mark.parametrize("changes", [{"at": 0.0}, {"used_by": "dawn"}], ids=["lapsed", "used"])
+def test_a_plan_that_is_refused_stands_on_no_showing(changes: dict[str, Any]) -> None:
+    known = fleet(instance(1))
+    asks = plan(FLUSH, known, journalled=True)
+    made = plan({**FLUSH, "approve": f"{asks.digest}.{GIVEN}"}, known, journalled=True, shown=shown_plan(asks, **changes), run_id="night")
     assert made.refusal is not None
-    assert "expired" in made.refusal.reason
+    assert made.refusal.guard == "approval"
+    assert made.showing is None
+
+
+def test_an_approval_with_backups_does_not_fit_a_request_without() -> None:
+    known = fleet(instance(1))
+    asks = plan({**FLUSH, "backup": "before"}, known, journalled=True)
+    shown = shown_plan(asks, about=make_about(asks.action, "r", "p", "before"))
+    made = plan({**FLUSH, "approve": f"{asks.digest}.{GIVEN}"}, known, journalled=True, shown=shown)
+    assert made.refusal is not None
+    assert "backup was 'before' and is 'none'" in made.refusal.reason
+
+
+def test_a_plan_of_version_0_1_0_is_read_as_that_version_meant_it() -> None:
+    """It wrote booleans, and marked disposable instances among those to be acted on alone."""
+    known = fleet(instance(1), instance(2), instance(3, tags={"tier": "scratch"}))
+    lost = {instance(2).instance_id: (True, "single node"), instance(1).instance_id: (False, "")}
+    made = plan({"action": "restart", "select": {"name": "*"}}, known, {"UPKEEP_DISPOSABLE_TAGS": "tier=scratch"}, classified=lost)
+    raw = plan_to_json(made)
+    raw["covered"] = {**{one: word is not KEEPS for one, word in made.covered.items()}, "left": True, "safe": False}
+    for name in ("showing", "shown_at", "needs_showing"):
+        del raw[name]
+    read = plan_from_json(raw)
+    assert read.covered == {**made.covered, "left": LOSES, "safe": KEEPS}
+    assert (read.showing, read.shown_at, read.needs_showing) == (None, None, True)
 
 
 def test_a_dry_run_tells_what_the_hour_would_refuse_and_refuses_nothing() -> None:

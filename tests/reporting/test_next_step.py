@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, PlannedInstance, RunStatus
+from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, PlannedInstance, Refusal, RunStatus
 from dcs_upkeep.domain.request import parse_request
+from dcs_upkeep.journal.entries import plan_from_json, plan_to_json
 from dcs_upkeep.reporting.next_step import approving, next_step, rest_event
 
+DIGEST = f"v2:{'a' * 64}"
 IDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(4)]
 EVENT: dict[str, Any] = {"action": "restart", "instances": IDS, "run_id": "night", "rollout": {"max_failures": 2}}
 
 
 def plan(**changes: Any) -> Plan:
     instances = {one: PlannedInstance(one, f"cache-{one[-1]}", False) for one in IDS}
-    return Plan(Action.RESTART, None, False, f"v1:{'a' * 64}", (tuple(IDS),), instances, **{"max_failures": 2, **changes})
+    return Plan(Action.RESTART, None, False, DIGEST, (tuple(IDS),), instances, **{"max_failures": 2, **changes})
 
 
 def outcomes(*kinds: OutcomeKind) -> list[Outcome]:
@@ -58,9 +60,40 @@ def test_why_it_stopped_is_said_where_it_matters() -> None:
 
 
 def test_the_approving_event_names_the_plan_or_carries_the_whole_request() -> None:
-    assert approving(parse_request(EVENT), plan(), "nightly") == {"plan": "nightly", "approve": f"v1:{'a' * 64}"}
+    assert approving(parse_request(EVENT), plan(), "nightly") == {"plan": "nightly", "approve": DIGEST}
     whole = approving(parse_request({**EVENT, "dry_run": True}), plan(), None)
-    assert whole == {"action": "restart", "instances": IDS, "rollout": {"max_failures": 2}, "approve": f"v1:{'a' * 64}"}
+    assert whole == {"action": "restart", "instances": IDS, "rollout": {"max_failures": 2}, "approve": DIGEST}
+
+
+@pytest.mark.parametrize(
+    ("fields", "approve"),
+    [
+        ({}, DIGEST),
+        ({"needs_showing": True, "showing": "abcdefghij"}, f"{DIGEST}.abcdefghij"),
+        ({"needs_showing": True}, None),
+    ],
+    ids=["no journal", "on record", "not on record"],
+)
+def test_only_an_approval_that_can_work_is_printed(fields: dict[str, Any], approve: str | None) -> None:
+    """With a journal a digest alone is refused: to print it would send a person round in a circle."""
+    asks = Refusal("approval", "it would be lost", "Look at it.")
+    request = parse_request(EVENT)
+    texts = [
+        next_step(request, plan(**fields), outcomes(OutcomeKind.PLANNED), RunStatus.PLANNED, None),
+        next_step(request, plan(refusals=(asks,), **fields), outcomes(OutcomeKind.REFUSED), RunStatus.REJECTED, None),
+    ]
+    assert [f'"approve":"{approve}"' in text for text in texts] == [approve is not None] * 2
+    assert ["{" in text for text in texts] == [approve is not None] * 2
+
+
+def test_the_approving_event_survives_the_journal_which_names_the_first_guard_alone() -> None:
+    made = plan(
+        refusals=(Refusal("window", "shut", "Wait."), Refusal("approval", "lost", "Look.")), needs_showing=True, showing="abcdefghij"
+    )
+    stored = plan_from_json(json.loads(json.dumps(plan_to_json(made))))
+    (told, again) = (next_step(parse_request(EVENT), one, (), RunStatus.REJECTED, None) for one in (made, stored))
+    assert told == again
+    assert f"{DIGEST}.abcdefghij" in told
 
 
 def test_the_event_for_the_rest_holds_only_the_rest_and_a_smaller_budget() -> None:

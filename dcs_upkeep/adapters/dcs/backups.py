@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from dcs_upkeep.adapters.dcs import read_answers
 from dcs_upkeep.adapters.dcs.session import Session
 from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.timestamps import read_moment
 
 PARALLEL = 16
 LATEST = 50  # records of one instance that are looked at: ours is among the latest
@@ -24,22 +26,25 @@ class HuaweiBackups:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(self, instance_id: str, remark: str) -> str:
-        """Begin a backup with this remark, or find the one that it began. Raises: CloudError.
+    def begin(self, instance_id: str, remark: str, not_before: datetime) -> str:
+        """Begin a backup with this remark, or find the one that it has begun since `not_before`. Raises: CloudError.
 
         Source: CopyInstance, POST /v2/{project_id}/instances/{instance_id}/backups. Sent once: a lost answer is settled by
         looking, since a second backup would only make the first one's instance busy for longer.
         """
-        if (found := self._find(instance_id, remark)) is not None:
+        before = self._records(instance_id)
+        if (found := _id_of(row for row in _usable(before, remark) if _began_since(row, not_before))) is not None:
             return found
         try:
             return self._copy(instance_id, remark)
         except CloudError as err:
             if err.status is not None and err.status < 500:
                 raise
-            if (found := self._find(instance_id, remark)) is not None:
-                return found
-            raise
+            # What was not there before was begun by this call, whatever the clocks say.
+            seen = {row.get("backup_id") for row in before}
+            if (found := _id_of(row for row in _usable(self._records(instance_id), remark) if row.get("backup_id") not in seen)) is None:
+                raise
+            return found
 
     def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:
         """Instance ID -> status of the backup of that id. Source: ListBackupRecords. Raises: CloudError."""
@@ -52,10 +57,6 @@ class HuaweiBackups:
                 for row in rows
                 if str(row.get("backup_id")) == backup_id
             }
-
-    def _find(self, instance_id: str, remark: str) -> str | None:
-        rows = self._records(instance_id)
-        return next((str(row["backup_id"]) for row in rows if row.get("remark") == remark and row.get("status") in USABLE), None)
 
     def _records(self, instance_id: str) -> list[dict[str, Any]]:
         return self._session.ask(
@@ -75,6 +76,23 @@ class HuaweiBackups:
             _backup_id,
             once=True,
         )
+
+
+def _usable(rows: Sequence[Mapping[str, Any]], remark: str) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row.get("remark") == remark and row.get("status") in USABLE]
+
+
+def _id_of(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    return next((str(row["backup_id"]) for row in rows), None)
+
+
+def _began_since(row: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether a backup was begun then or later. One that does not say when is too old."""
+    try:
+        # Some records of DCS are cut to whole seconds.
+        return read_moment(str(row.get("created_at"))) >= moment.replace(microsecond=0)
+    except ValueError:
+        return False
 
 
 def _rows(content: object) -> list[dict[str, Any]]:
