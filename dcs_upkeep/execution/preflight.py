@@ -10,6 +10,8 @@ from dcs_upkeep.execution.backup import back_up
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.lock_rules import still_ours
 from dcs_upkeep.execution.stop_conditions import StopConditions
+from dcs_upkeep.guards import before_reading, evaluate
+from dcs_upkeep.guards.before_reading import EventFacts
 from dcs_upkeep.guards.evaluate import evaluate_instance
 from dcs_upkeep.journal.entries import Baseline
 from dcs_upkeep.journal.run_state import Progress, Stage
@@ -89,10 +91,10 @@ class Preflight:
         """Those that must not be acted on now, each with the guard that says so. What one guard refuses, the next is not asked about."""
         context = self._context
         now = context.ports.clock.now()
-        firing = firing_alarms(context.ports, list(ids))
-        alarm_id = context.spec.alarm_id
-        refused: dict[str, Outcome] = {}
-        for instance_id in ids:
+        alarm_id, veto = context.spec.alarm_id, context.settings.alarm_veto
+        firing = firing_alarms(context.ports, ids, "alarm_veto") if veto else None
+        refused = self._alarm_over(number, ids)
+        for instance_id in [one for one in ids if one not in refused]:
             found = evaluate_instance(
                 shown.get(instance_id), instance_id, context.policy, now, wave=number, firing=firing, triggered_by=alarm_id
             )
@@ -111,6 +113,15 @@ class Preflight:
         for one, reason in self._back_up(left()).items():
             refused[one] = context.refuse(one, number, "backup", reason)
         return refused
+
+    def _alarm_over(self, number: int, ids: Sequence[str]) -> dict[str, Outcome]:
+        """Those whose alarm asked for this run and is not firing any more: a run may have waited for days since it was planned."""
+        context, alarm_id = self._context, self._context.spec.alarm_id
+        if alarm_id is None or not context.settings.alarm_verify:
+            return {}
+        firing = firing_alarms(context.ports, ids, "alarm_verify")
+        verdicts = {one: evaluate.first(before_reading.GUARDS, EventFacts(alarm_id, (one,), firing)) for one in ids}
+        return {one: context.refuse(one, number, said.guard, said.reason) for one, said in verdicts.items() if not said.allowed}
 
     def _changed_class(self, shown: Shown) -> dict[str, str]:
         """Those that would lose their data now and did not when the plan was approved."""

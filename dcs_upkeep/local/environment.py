@@ -16,6 +16,7 @@ from rich.console import Console
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.domain.ports import Clock
 from dcs_upkeep.local.demo import demo
+from dcs_upkeep.local.emulator import Emulator
 
 REFUSED = 2
 
@@ -40,10 +41,11 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where an event is handled: an environment, and a time."""
+    """Where an event is handled: an environment, and a time. `emulator`: the one that plays the cloud; None on the real one."""
 
     environ: Mapping[str, str]
     clock: Clock
+    emulator: Emulator | None = None
 
 
 @contextmanager
@@ -58,7 +60,8 @@ def open_environment(
     default = f"sqlite:///{_state_folder() / 'demo.db'}" if kept else "memory:"
     try:
         with demo(fleet, instances, time_scale, own) as running:
-            yield Environment({"UPKEEP_JOURNAL": default, **running.environ, **_journal(journal)}, SystemClock() if kept else running.clock)
+            environ = {"UPKEEP_JOURNAL": default, **running.environ, **_journal(journal)}
+            yield Environment(environ, SystemClock() if kept else running.clock, running.emulator)
     except (OSError, ValueError) as err:
         if fleet is None:
             raise
