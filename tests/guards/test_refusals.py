@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.settings import SETTING_FIELDS
-from dcs_upkeep.guards import current, per_call, permanent, whole_plan
+from dcs_upkeep.guards import before_reading, current, per_call, permanent, whole_plan
 from dcs_upkeep.guards.catalog import GUARDS
 from dcs_upkeep.guards.guard import Guard, PlanGuard
 from dcs_upkeep.planning.plan import make_digest
@@ -43,7 +43,7 @@ def test_every_guard_that_the_code_names_is_listed() -> None:
 
 def test_every_entry_is_listed_once_and_asked_by_its_file() -> None:
     """An entry that its file's tuple leaves out is a guard that nobody asks; one without a row is one that nobody can lift."""
-    rooms = (permanent, current, per_call, whole_plan)
+    rooms = (before_reading, permanent, current, per_call, whole_plan)
     entries = [value.name for room in rooms for value in vars(room).values() if isinstance(value, Guard)]
     pronounced = [guard.name for guard in GUARDS if guard.check is None]
     assert sorted([*entries, *pronounced]) == sorted(guard.name for guard in GUARDS)
@@ -60,7 +60,7 @@ def test_a_guard_without_a_check_is_pronounced_by_the_run() -> None:
 
 def test_each_check_has_a_function_of_its_guards_name() -> None:
     """A reader who has the name from a report finds the rule by searching for it."""
-    rooms = (permanent, current, per_call, whole_plan)
+    rooms = (before_reading, permanent, current, per_call, whole_plan)
     for room in rooms:
         for entry in [value for value in vars(room).values() if isinstance(value, Guard)]:
             assert getattr(room, entry.name).__module__ == room.__name__
