@@ -195,13 +195,13 @@ def test_an_unknown_instance_counts_as_much_as_a_failed_one() -> None:
 
 def test_what_the_report_alone_calls_unknown_counts_too() -> None:
     """Time is up and no further invocation is allowed: the outcome is given by the report, after the last look."""
-    with world(6, journal=True, faults=[Fault("put", "lost_answer", executed=False)], settings={"UPKEEP_MAX_HOPS": "0"}) as w:
+    with world(6, journal=True, settings={"UPKEEP_MAX_HOPS": "0", "UPKEEP_SETTLE_S": "300"}) as w:
         event = {"action": "flush", "instances": w.ids[:5], "rollout": {"canary": 0}, "run_id": "night"}
         digest = w.run({**event, "dry_run": True, "run_id": "shown"})["plan"]["digest"]
-        w.emu.clear_faults()
         w.emu.add_fault(Fault("put", "garbage", times=None, executed=False))
-        report = w.run({**event, "approve": digest}, left_s=50.0)
+        report = w.run({**event, "approve": digest}, left_s=60.0)
         assert report["counts"] == {"unknown": 5}
+        assert w.log.named("instance.verified") == []
         assert halts(w) == ["halt-0"]
 
 
@@ -336,6 +336,24 @@ def test_two_runs_side_by_side_are_counted_together() -> None:
         assert report["counts"] == {"failed": 3, "not_attempted": 3}
         assert (halts(w), len(told(w))) == (["halt-0"], 1)
         assert restart(w, 9, 12, "third")["status"] == "halted"
+
+
+def test_a_failure_counts_before_its_wave_has_ended() -> None:
+    """Three fail at once and the fourth is still restarting: a run that begins now is told already."""
+    fleet = failing(6)
+    fleet[3].busy_s = 600.0
+    with world(fleet, journal=True, settings={"UPKEEP_BREAKER": "3"}) as w:
+        others: list[Mapping[str, Any]] = []
+
+        def begin(now: float) -> None:
+            if now > 200 and not others:
+                others.append({})
+                others.append(restart(w, 4, 6, "second"))
+
+        w.clock.on_sleep = begin
+        assert restart(w, 0, 4, "first")["counts"] == {"failed": 4}
+        assert others[1]["status"] == "halted"
+        assert broken(w) == 4
 
 
 class Crowded(MemoryJournal):

@@ -44,6 +44,7 @@ def test_a_failure_that_is_noted_twice_counts_once(journal: MemoryJournal) -> No
     for at in (-1, -1, 1):
         note_failures(journal, SCOPE, "night", {"a": ten + at, "b": ten + at})
     assert read_failures(journal, SCOPE, ten + 2).counted == {"night": 2}
+    assert len(journal.read(f"failures/{SCOPE}/2026-11-25T09")) == 1
     note_failures(journal, SCOPE, "day", {"a": ten + 1})
     assert read_failures(journal, SCOPE, ten + 2).counted == {"night": 2, "day": 1}
 
