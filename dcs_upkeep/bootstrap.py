@@ -97,7 +97,7 @@ class Adapters:
 
     @cached_property
     def alarms(self) -> Alarms:
-        """Cloud Eye, which is asked if the veto is switched on."""
+        """Cloud Eye, which is asked about the alarm of an event, and about every instance if the veto is switched on."""
         from dcs_upkeep.adapters.cloud_eye import CloudEye
 
         return CloudEye(lambda: self.credentials, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
@@ -114,7 +114,7 @@ class Adapters:
             random=SystemRandom().random,
             journal=self.journal,
             backups=self.dcs.backups,
-            alarms=self.alarms if self.settings.alarm_veto else None,
+            alarms=self.alarms,
         )
 
 

@@ -137,6 +137,11 @@ class Settings:
     max_share: float | None = _setting(
         None, _share, "A plan that would act on more than this share (such as `10%`) of the fleet it selects from is refused whole", "none"
     )
+    breaker: int = _setting(
+        5,
+        _integer(0, 100_000),
+        "So many failed or unknown instances within an hour, over all runs, and the halt lever is pulled; `0` never. Needs a journal",
+    )
     batch_size: int = _setting(BATCH_LIMIT, _integer(1, BATCH_LIMIT), "Most instance IDs in one API call")
     parallel_calls: int = _setting(4, _integer(1, 16), "How many status calls of one wave run at the same time")
     poll_s: float = _setting(10.0, _seconds(1, 300), "Seconds between two polls of a wave")
@@ -153,6 +158,9 @@ class Settings:
     )
     alarm_veto: bool = _setting(
         False, _flag, "Refuse instances with a firing Cloud Eye alarm other than the one that triggered the run", "`0`"
+    )
+    alarm_verify: bool = _setting(
+        True, _flag, "Ask Cloud Eye, before an alarm is acted on, whether it is firing for its instance; if not, refuse", "`1`"
     )
     ces_endpoint: str = _setting("", _url, "Cloud Eye endpoint, instead of the region's", "the region's")
     credentials_secret: str = _setting("", _text, "ARN of the AWS secret that holds the Huawei Cloud key pair", "none")

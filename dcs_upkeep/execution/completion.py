@@ -10,7 +10,7 @@ from dcs_upkeep.domain.run import Disposition, RunResult
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.journal.run_state import Stage
-from dcs_upkeep.reporting.build import Telling, build_report, last_reached
+from dcs_upkeep.reporting.build import Telling, build_report, final_outcomes, last_reached
 from dcs_upkeep.reporting.publisher import publish
 from dcs_upkeep.reporting.report import Report
 
@@ -78,7 +78,10 @@ class RunCompletion:
 
     def finish(self, fault: Exception | None) -> RunResult:
         """The run is over: let go of its instances, tell the topics, put the report on record."""
-        may_have_sent = self._context.state.may_have_sent()
+        state = self._context.state
+        may_have_sent = state.may_have_sent()
+        if may_have_sent:
+            self._context.breaker.check(state, final_outcomes(state, self._writer.now()))
         report = self.report(fault)
         ignored = self._is_echo(report)
         # Telling a person comes before book-keeping, and nothing of the latter keeps the rest from being tried.

@@ -14,12 +14,13 @@ from dcs_upkeep.domain.problems import shorten
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.settings import Settings
+from dcs_upkeep.execution.breaker import Breaker
 from dcs_upkeep.execution.retry_policy import SendRate
 from dcs_upkeep.execution.verification import Verifier
 from dcs_upkeep.guards.policy import Policy, action_of, make_policy
 from dcs_upkeep.journal.instance_locks import InstanceLocks
 from dcs_upkeep.journal.run_lease import LeaseTerms
-from dcs_upkeep.journal.run_state import Progress, RunState
+from dcs_upkeep.journal.run_state import FAILURES, Progress, RunState
 from dcs_upkeep.journal.run_writer import RunWriter
 from dcs_upkeep.reporting.build import outcome_of
 from dcs_upkeep.reporting.run_log import log_outcome
@@ -60,6 +61,11 @@ class RunContext:
         if self.state.plan is None:
             raise AssertionError("nothing is planned yet")
         return self.state.plan
+
+    @property
+    def breaker(self) -> Breaker:
+        """What counts the failures of all runs."""
+        return Breaker(self.ports, self.location, self.spec.run_id, self.settings.breaker)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, and renew the run's lease as it does."""
@@ -109,6 +115,8 @@ class RunContext:
         self.writer.watched(outcomes)
         for outcome in outcomes:
             log_outcome(self.ports, outcome)
+        if any(outcome.outcome in FAILURES for outcome in outcomes):
+            self.breaker.check(self.state)
 
     def fail(self, instance_ids: Iterable[str], reason: str) -> None:
         """These were proven not executed, and will not be sent again."""

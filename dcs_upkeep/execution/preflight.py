@@ -12,8 +12,10 @@ from dcs_upkeep.execution.class_rules import LossClass, class_refusal, needs_rea
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.lock_rules import still_ours
 from dcs_upkeep.execution.stop_conditions import StopConditions
+from dcs_upkeep.guards import before_reading
+from dcs_upkeep.guards.before_reading import EventFacts
 from dcs_upkeep.guards.data_loss import disposable
-from dcs_upkeep.guards.evaluate import evaluate_instance
+from dcs_upkeep.guards.evaluate import evaluate_instance, first
 from dcs_upkeep.journal.entries import Baseline
 from dcs_upkeep.journal.run_state import Stage
 from dcs_upkeep.planning.readings import classify, firing_alarms
@@ -113,9 +115,9 @@ class Preflight:
         """
         context = self._context
         now, alarm_id = context.ports.clock.now(), context.spec.alarm_id
-        firing = firing_alarms(context.ports, list(ids))
-        refused: dict[str, Outcome] = {}
-        for one in ids:
+        firing = firing_alarms(context.ports, ids, "alarm_veto") if context.settings.alarm_veto else None
+        refused = self._alarm_over(number, ids)
+        for one in [one for one in ids if one not in refused]:
             found = evaluate_instance(shown.get(one), one, context.policy, now, wave=number, firing=firing, triggered_by=alarm_id)
             if found is not None:
                 refused[one] = found
@@ -127,6 +129,15 @@ class Preflight:
         reasons, classified_at = self._class_refusals({one: shown[one] for one in left})
         refused |= {one: context.refuse(one, number, "approval", reason) for one, reason in reasons.items()}
         return refused, classified_at
+
+    def _alarm_over(self, number: int, ids: Sequence[str]) -> dict[str, Outcome]:
+        """Those whose alarm asked for this run and is not firing any more: a run may have waited for days since it was planned."""
+        context, alarm_id = self._context, self._context.spec.alarm_id
+        if alarm_id is None or not context.settings.alarm_verify:
+            return {}
+        firing = firing_alarms(context.ports, ids, "alarm_verify")
+        verdicts = {one: first(before_reading.GUARDS, EventFacts(alarm_id, (one,), firing)) for one in ids}
+        return {one: context.refuse(one, number, verdict.guard, verdict.reason) for one, verdict in verdicts.items() if not verdict.allowed}
 
     def _class_refusals(self, shown: Shown) -> tuple[dict[str, str], float | None]:
         """Those whose data would be lost now and that nobody has approved so, and when their classes were read, if they had to be."""

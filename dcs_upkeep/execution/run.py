@@ -45,6 +45,8 @@ class Run:
             self._ports.log("journal.absent", level="warning", reason="a repeated delivery of this event cannot be told from a new one")
         fault: Exception | None = None
         try:
+            if not context.request.dry_run:
+                context.breaker.check(state)  # what an earlier invocation had no time to note; a plan is made after that
             if state.plan is None:
                 self._make_plan()
             self._carry_out()

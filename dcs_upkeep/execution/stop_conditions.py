@@ -1,4 +1,4 @@
-"""Whether the next attempt may leave: error budget, halt lever, hour and time left. Asked before every PUT, not once per run."""
+"""Whether the next attempt may leave: error budget, halt lever, breaker, hour and time left. Asked before every PUT, not once per run."""
 
 from __future__ import annotations
 
@@ -61,9 +61,12 @@ class StopConditions:
             context.writer.stop(verdict.guard, OutcomeKind.REFUSED, verdict.reason, guard=verdict.guard)
 
     def _ask_guards(self) -> None:
-        """The lever, the blackouts and the window, which may have changed since the plan was made."""
+        """The lever, the breaker, the blackouts and the window, which may have changed since the plan was made."""
         context, policy = self._context, self._context.policy
-        facts = CallFacts(context.ports.clock.now(), halt_record(context.ports.journal), policy.blackouts, policy.window)
+        # The breaker first: it may pull the lever, which is read after it.
+        failures = context.breaker.check(context.state)
+        now, halt = context.ports.clock.now(), halt_record(context.ports.journal)
+        facts = CallFacts(now, halt, policy.blackouts, policy.window, failures, context.settings.breaker)
         verdict = first(per_call.GUARDS, facts)
         if verdict.allowed:
             return

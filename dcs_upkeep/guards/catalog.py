@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Never
 
-from dcs_upkeep.guards import carry_on, current, per_call, permanent, whole_plan
+from dcs_upkeep.guards import before_reading, carry_on, current, per_call, permanent, whole_plan
 from dcs_upkeep.guards.guard import Guard
 
 # No function decides these: the run itself pronounces them, from what the cloud answered.
@@ -29,6 +29,7 @@ _PRONOUNCED: tuple[Guard[Never], ...] = (
 
 # Nobody can ask a guard without knowing what it judges, so the subject of a sum of them all is Never.
 GUARDS: tuple[Guard[Never], ...] = (
+    *before_reading.GUARDS,
     *permanent.GUARDS,
     *current.GUARDS,
     *current.LOCK_GUARDS,

@@ -1,4 +1,4 @@
-"""Guards that are asked before every call that writes: the halt lever, the window, blackouts. They refuse a whole plan as well."""
+"""Guards that are asked before every call that writes: lever, breaker, blackouts, window. They refuse a whole plan too."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from typing import Final
 
 from dcs_upkeep.domain import time_windows
 from dcs_upkeep.domain.model import WindowRule
-from dcs_upkeep.domain.problems import shorten
+from dcs_upkeep.domain.problems import list_some, shorten
 from dcs_upkeep.domain.time_windows import Blackout
 from dcs_upkeep.domain.timestamps import utc_text
 from dcs_upkeep.guards.guard import PlanGuard, Unreadable
 
 HaltRecord = Mapping[str, object] | Unreadable | None  # what the journal says of a halt (`id`, `reason`); None: there is none
+FailureRecord = Mapping[str, int] | Unreadable | None  # run -> its failed and unknown instances within the hour; None: no breaker
 
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What decides whether a call may be made now. `window` None: every hour will do."""
+    """What decides whether a call may be made now. `window` None: every hour will do. `breaker`: how many failures are too many."""
 
     now: datetime
     halt: HaltRecord
     blackouts: Sequence[Blackout]
     window: WindowRule | None
+    failures: FailureRecord = None
+    breaker: int = 0
 
 
 def halt(record: HaltRecord) -> str | None:
@@ -37,6 +40,11 @@ def halt(record: HaltRecord) -> str | None:
     return f"{name} is in force" + (f": {shorten(record['reason'])}" if record.get("reason") else "")
 
 
+def _release(facts: CallFacts) -> str:
+    halt_id = facts.halt.get("id") if isinstance(facts.halt, Mapping) else None
+    return f'Release the halt when it is safe: {{"command": "release", "halt": "{halt_id or "<id>"}"}}; then send the event again.'
+
+
 HALT: PlanGuard[CallFacts] = PlanGuard(
     name="halt",
     setting='`{"command": "halt"}`',
@@ -44,7 +52,35 @@ HALT: PlanGuard[CallFacts] = PlanGuard(
     refuses_when="a halt is in force, or whether one is cannot be read; asked before every call that writes",
     how_to_lift='`{"command": "release", "halt": "<id>"}`, with the id that `status` shows',
     check=lambda facts: halt(facts.halt),
-    next='Release the halt when it is safe: {"command": "release", "halt": "<id>"}; then send the event again.',
+    next=_release,
+    only_told_in_dry_run=True,
+)
+
+
+def breaker(failures: FailureRecord, most: int) -> str | None:
+    """Whether too many instances failed, or are unknown, within the last hour, over all runs. `most` 0: never."""
+    if most <= 0 or failures is None:
+        return None
+    if not isinstance(failures, Mapping):
+        return "how many instances failed within the last hour cannot be read, so it counts as too many"
+    count = sum(failures.values())
+    if count < most:
+        return None
+    runs = list_some(shorten(run_id) for run_id in sorted(failures))
+    return f"{count} failed or unknown within an hour, and UPKEEP_BREAKER stops everything at {most}; in the runs {runs}"
+
+
+BREAKER: PlanGuard[CallFacts] = PlanGuard(
+    name="breaker",
+    setting="`UPKEEP_BREAKER`",
+    default="5",
+    refuses_when="so many instances failed, or are unknown, within an hour, over all runs of the function in its region and project, "
+    "or how many cannot be read; asked before every call that writes. The tool then pulls the halt lever itself. "
+    "Without a journal there is no breaker",
+    how_to_lift='Look at what failed, then `{"command": "release", "halt": "<id>"}`, with the id that the message and `status` show: '
+    "counting begins anew",
+    check=lambda facts: breaker(facts.failures, facts.breaker),
+    next="Look at the instances that failed before you release the halt.",
     only_told_in_dry_run=True,
 )
 
@@ -91,4 +127,4 @@ WINDOW: PlanGuard[CallFacts] = PlanGuard(
     only_told_in_dry_run=True,
 )
 
-GUARDS: Final = (HALT, BLACKOUT, WINDOW)  # in the order in which they are asked
+GUARDS: Final = (HALT, BREAKER, BLACKOUT, WINDOW)  # in the order in which they are asked

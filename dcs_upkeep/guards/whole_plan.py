@@ -12,7 +12,8 @@ from dcs_upkeep.domain.model import PlannedInstance, Refusal
 from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
-from dcs_upkeep.guards import approval, evaluate, per_call
+from dcs_upkeep.guards import approval, before_reading, evaluate, per_call
+from dcs_upkeep.guards.before_reading import EventFacts
 from dcs_upkeep.guards.guard import PlanGuard
 from dcs_upkeep.guards.per_call import CallFacts
 
@@ -131,7 +132,13 @@ JOURNAL: PlanGuard[PlanFacts] = PlanGuard(
 
 LIMITS: Final = (ALLOWED_ACTION, EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE, JOURNAL)  # in the order in which they are asked
 GUARDS: Final = (*LIMITS, approval.APPROVAL)
-ONLY_TOLD_IN_DRY_RUN: Final = frozenset(guard.name for guard in (*per_call.GUARDS, *GUARDS) if guard.only_told_in_dry_run)
+_ALL: Final = (*before_reading.GUARDS, *per_call.GUARDS, *GUARDS)
+ONLY_TOLD_IN_DRY_RUN: Final = frozenset(guard.name for guard in _ALL if guard.only_told_in_dry_run)
+
+
+def event_refusals(facts: EventFacts) -> list[Refusal]:
+    """What is clear before the fleet is read: an alarm that is not firing."""
+    return _refusals(before_reading.GUARDS, facts)
 
 
 def limit_refusals(facts: PlanFacts) -> list[Refusal]:
@@ -140,7 +147,7 @@ def limit_refusals(facts: PlanFacts) -> list[Refusal]:
 
 
 def time_refusals(facts: CallFacts) -> list[Refusal]:
-    """What depends on the hour: a halt, blackouts, the window."""
+    """What depends on the hour: a halt, the breaker, blackouts, the window."""
     return _refusals(per_call.GUARDS, facts)
 
 

@@ -28,6 +28,9 @@ from dcs_upkeep.journal.entries import (
     plan_from_json,
 )
 
+# What counts against the error budget, and for the circuit breaker.
+FAILURES = frozenset({OutcomeKind.FAILED, OutcomeKind.UNKNOWN})
+
 
 class Stage(StrEnum):
     """Where one instance of a plan stands."""
@@ -62,6 +65,7 @@ class Progress:
     request_id: str | None = None
     baseline: Baseline | None = None
     outcome: Outcome | None = None
+    done_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -142,8 +146,7 @@ class RunState:
 
     def failures(self) -> int:
         """What counts against the error budget, over the whole plan."""
-        counted = (OutcomeKind.FAILED, OutcomeKind.UNKNOWN)
-        return sum(1 for progress in self.progress.values() if progress.outcome is not None and progress.outcome.outcome in counted)
+        return sum(1 for progress in self.progress.values() if progress.outcome is not None and progress.outcome.outcome in FAILURES)
 
     @property
     def ended(self) -> bool:
@@ -201,7 +204,7 @@ class RunState:
         for raw in outcomes:
             outcome = outcome_from_json(raw)
             progress = self.progress[outcome.instance_id]
-            progress.stage, progress.outcome = Stage.DONE, outcome
+            progress.stage, progress.outcome, progress.done_at = Stage.DONE, outcome, at
             self.settled_at = at
 
 

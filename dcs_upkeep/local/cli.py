@@ -14,6 +14,7 @@ from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
+from dcs_upkeep.local.demo import let_alarms_fire
 from dcs_upkeep.local.doctor.checks import examine
 from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment
 from dcs_upkeep.local.event_files import fill_in
@@ -69,6 +70,8 @@ def _handling(*, dry_run: bool) -> Callable[..., None]:
                 verb = "planning" if dry_run else "running"
                 surface.out.print(f"{verb} {event} {where}", markup=False, highlight=False, soft_wrap=True)
             body = _read_event(surface, event, here)
+            if here.emulator is not None:
+                let_alarms_fire(here.emulator, body, plans, here.clock.now())
             _show_end(surface, _answer(surface, here, body, plans, as_json=as_json, dry_run=dry_run), as_json=as_json)
 
     return handle

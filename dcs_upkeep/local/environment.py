@@ -18,6 +18,7 @@ from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.local.demo import demo
 from dcs_upkeep.local.demo_journal import DemoJournal
+from dcs_upkeep.local.emulator import Emulator
 
 REFUSED = 2
 
@@ -42,11 +43,15 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where an event is handled: an environment, and a time. `journal`: in place of the one that the settings name."""
+    """Where an event is handled: an environment, and a time.
+
+    `journal`: in place of the one that the settings name. `emulator`: the one that plays the cloud; None on the real one.
+    """
 
     environ: Mapping[str, str]
     clock: Clock
     journal: Journal | None = None
+    emulator: Emulator | None = None
 
 
 @contextmanager
@@ -64,7 +69,7 @@ def open_environment(
             clock = SystemClock() if kept else running.clock
             environ = {"UPKEEP_JOURNAL": default if kept else "memory:", **running.environ, **_journal(journal)}
             forgets = not kept and environ["UPKEEP_JOURNAL"] == "memory:"
-            yield Environment(environ, clock, _demo_journal(default, clock) if forgets else None)
+            yield Environment(environ, clock, _demo_journal(default, clock) if forgets else None, running.emulator)
     except (OSError, ValueError) as err:
         if fleet is None:
             raise

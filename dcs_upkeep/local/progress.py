@@ -116,6 +116,8 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
         case "event.refused" | "settings.refused":
             where = f"{fields['path']}: " if fields.get("path") else ""
             return f"refused: {where}{fields['reason']}. {fields['next']}"
+        case "breaker.tripped":
+            return f"HALTED, nothing new is begun: {fields['reason']}; to let go: release {fields['halt']}"
         case "run.deferred":
             return f"the run goes on in a further invocation ({fields.get('reason') or fields.get('not_before') or 'at once'})"
         case "backup.polled":

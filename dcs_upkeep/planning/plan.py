@@ -17,7 +17,7 @@ from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards import data_loss, whole_plan
 from dcs_upkeep.guards.approval import ApprovalFacts
 from dcs_upkeep.guards.evaluate import evaluate_instance, permanent_verdict
-from dcs_upkeep.guards.per_call import CallFacts, HaltRecord
+from dcs_upkeep.guards.per_call import CallFacts, FailureRecord, HaltRecord
 from dcs_upkeep.guards.policy import Firing, Policy
 from dcs_upkeep.guards.whole_plan import PlanFacts
 from dcs_upkeep.planning.waves import failure_budget, make_waves
@@ -33,11 +33,13 @@ class PlanReadings:
     journalled: bool = False
     on_host: bool = False
     halt: HaltRecord = None
+    failures: FailureRecord = None
     classified: Classified = field(default_factory=dict)  # those that `to_classify` names
     firing: Firing | None = None  # None: the alarm veto is off
     triggered_by: str | None = None  # the alarm that asked for this run
     shown: ShownPlan | None = None  # the showing that `approve` names, if it is on record
     run_id: str = ""  # of the run that the plan is for
+    refusals: tuple[Refusal, ...] = ()  # what was clear before; a dry run goes on all the same
 
 
 def to_classify(ids: Sequence[str], fleet: Mapping[str, Instance], policy: Policy) -> tuple[Instance, ...]:
@@ -81,8 +83,9 @@ def make_plan(
     )
     asked = _approval_facts(facts, held, now, found)
     # A window that defers refuses nothing: the run waits for its opening.
-    call = CallFacts(now, found.halt, policy.blackouts, None if policy.defers else policy.window)
-    refusals = [*whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call), *whole_plan.approval_refusals(asked)]
+    window = None if policy.defers else policy.window
+    call = CallFacts(now, found.halt, policy.blackouts, window, found.failures, settings.breaker)
+    refusals = [*found.refusals, *whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call), *whole_plan.approval_refusals(asked)]
     only_told = [refusal for refusal in refusals if request.dry_run and refusal.guard in whole_plan.ONLY_TOLD_IN_DRY_RUN]
     waves = make_waves(targets, request)
     watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)

@@ -1,21 +1,24 @@
-"""Gathers what a plan is made of: the fleet, what its data-loss classes are, firing alarms, the lever, earlier approvals."""
+"""Gathers what a plan is made of: the fleet, what its data-loss classes are, firing alarms, lever and breaker, earlier approvals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dcs_upkeep.domain.approval import ShownPlan, split_approval
 from dcs_upkeep.domain.errors import RecordError
-from dcs_upkeep.domain.model import Instance, Location, Plan
+from dcs_upkeep.domain.model import Instance, Location, Plan, Refusal
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.settings import Settings
+from dcs_upkeep.guards import whole_plan
+from dcs_upkeep.guards.before_reading import EventFacts
 from dcs_upkeep.guards.policy import Policy
 from dcs_upkeep.journal.approvals import load_showing
 from dcs_upkeep.planning.plan import PlanReadings, make_plan, to_classify
-from dcs_upkeep.planning.readings import classify, firing_alarms, halt_record
+from dcs_upkeep.planning.readings import classify, failure_record, firing_alarms, halt_record
 from dcs_upkeep.planning.selection import selected
+from dcs_upkeep.planning.unread import refuse_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,11 @@ class Planner:
 
     def make(self) -> Plan:
         """Read, and decide."""
-        ports, request, policy = self.ports, self.spec.request, self.policy
+        ports, request, policy, settings = self.ports, self.spec.request, self.policy, self.settings
+        read_at = ports.clock.now().timestamp()
+        refusals = self._refused_unread()
+        if refusals and not request.dry_run:
+            return refuse_unread(request, policy, refusals)
         fleet = self._fleet()
         ids = selected(request, fleet)
         waiting = to_classify(ids, fleet, policy)
@@ -39,13 +46,22 @@ class Planner:
             journalled=ports.journal is not None,
             on_host=ports.host.kind != "local",
             halt=halt_record(ports.journal),
+            failures=failure_record(ports, self.location, settings.breaker),
             classified=classify(ports.dcs, policy.action, waiting),
-            firing=firing_alarms(ports, [instance_id for instance_id in ids if instance_id in fleet]),
+            firing=firing_alarms(ports, [one for one in ids if one in fleet], "alarm_veto") if settings.alarm_veto else None,
             triggered_by=self.spec.alarm_id,
             shown=self._shown(),
             run_id=self.spec.run_id,
+            refusals=refusals,
         )
-        return make_plan(request, ids, fleet, self.settings, policy, ports.clock.now(), found)
+        return replace(make_plan(request, ids, fleet, settings, policy, ports.clock.now(), found), read_at=read_at)
+
+    def _refused_unread(self) -> tuple[Refusal, ...]:
+        """Whether Cloud Eye shows the alarm that asks for this as firing: whoever may publish to the topic could have sent it."""
+        alarm_id, ids = self.spec.alarm_id, self.spec.request.instances or ()
+        asked = alarm_id is not None and self.settings.alarm_verify
+        firing = firing_alarms(self.ports, ids, "alarm_verify") if asked else None
+        return tuple(whole_plan.event_refusals(EventFacts(alarm_id, ids, firing)))
 
     def _fleet(self) -> Mapping[str, Instance]:
         request = self.spec.request

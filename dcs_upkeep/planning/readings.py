@@ -1,4 +1,4 @@
-"""What guards need and somebody has to read first: data-loss classes, firing alarms, the halt lever."""
+"""What guards need and somebody has to read first: data-loss classes, firing alarms, the halt lever, the breaker's count."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from dcs_upkeep.domain.actions import RULES, Action, DataLoss
 from dcs_upkeep.domain.errors import CloudError, JournalError
-from dcs_upkeep.domain.model import Instance
+from dcs_upkeep.domain.model import Instance, Location
 from dcs_upkeep.domain.ports import Dcs, Journal, Ports
 from dcs_upkeep.guards import guard, per_call
 from dcs_upkeep.guards.data_loss import is_single_by_spec, loses_data
 from dcs_upkeep.guards.policy import Firing
+from dcs_upkeep.journal.failures import read_failures, scope_of
 from dcs_upkeep.journal.halt import current_halt
 
 PARALLEL = 16
@@ -58,13 +59,25 @@ def halt_record(journal: Journal | None) -> per_call.HaltRecord:
         return guard.UNREADABLE
 
 
-def firing_alarms(ports: Ports, ids: list[str]) -> Firing | None:
-    """Instance ID -> its firing alarms; None if the veto is off. An instance that is missing could not be read, which refuses."""
-    if ports.alarms is None or not ids:
+def failure_record(ports: Ports, location: Location, most: int) -> per_call.FailureRecord:
+    """What the circuit breaker counts. None without a journal, or if the breaker is off."""
+    if ports.journal is None or not most:
         return None
     try:
+        return read_failures(ports.journal, scope_of(ports.host, location), ports.clock.now().timestamp()).counted
+    except (JournalError, KeyError, TypeError, ValueError):
+        return guard.UNREADABLE
+
+
+def firing_alarms(ports: Ports, ids: Sequence[str], asked_for: str) -> Firing:
+    """Instance ID -> its firing alarms. An instance that is missing could not be read, which refuses. `asked_for`: the guard."""
+    if not ids:
+        return {}
+    try:
+        if ports.alarms is None:
+            raise CloudError("list_alarm_histories", "Cloud Eye cannot be asked here", "This is a fault of this tool.")
         found = ports.alarms.firing(ids)
     except CloudError as err:
-        ports.log("alarms.unreadable", level="warning", guard="alarm_veto", reason=str(err))
+        ports.log("alarms.unreadable", level="warning", guard=asked_for, reason=str(err))
         return {}
     return {one: found.get(one, {}) for one in ids}

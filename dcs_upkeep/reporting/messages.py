@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
-from dcs_upkeep.domain.model import REPORT_MARK, OutcomeKind
+from dcs_upkeep.domain.model import REPORT_MARK, Location, OutcomeKind
 from dcs_upkeep.domain.ports import Message
 from dcs_upkeep.reporting.report import InstanceReport, Report
 
 MAX_SUBJECT = 99
 PART_MARK = 8  # as in (12/34)
 MAX_BYTES = 250_000
+MOST_RUNS = 50
 NEXT_BYTES = 20_000  # an event for thousands of instances stands in the returned report and in the log
 
 
@@ -40,6 +41,27 @@ def progress(what: str, report: Report) -> Message:
     return Message(
         _ascii(f"DCS Upkeep {what}: {_about(report)}", MAX_SUBJECT), f"{REPORT_MARK}: {what}\n\nRun: {report['run_id']}\n{_counted(report)}"
     )
+
+
+def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mapping[str, int], most: int) -> Message:
+    """The circuit breaker has pulled the halt lever: what failed, and what to copy to go on. `failures`: run -> failed or unknown."""
+    where, why = location.region or "no region", halt["reason"].removeprefix("circuit breaker: ")
+    release = f'{{"command": "release", "halt": "{halt["id"]}"}}'
+    lines = [
+        f"{REPORT_MARK}: HALTED by the circuit breaker",
+        "",
+        f"What:    no run that uses this journal begins anything new until a person releases {halt['id']}; what was sent is watched.",
+        f"Why:     {why}; UPKEEP_BREAKER is {most}.",
+        f"Where:   {where} / {location.project_id or 'no project'}",
+        f"Next:    Look at the instances that failed; when it is safe, send {release}",
+        f"         or: python -m dcs_upkeep release {halt['id']} --cloud",
+        f"When:    {halt['at']}",
+        "",
+        *(f"  {failed} failed or unknown in {run_id}" for run_id, failed in sorted(failures.items())[:MOST_RUNS]),
+    ]
+    if len(failures) > MOST_RUNS:
+        lines.append(f"  ... and {len(failures) - MOST_RUNS} more")
+    return Message(_ascii(f"HALTED by the circuit breaker in {where}: {why}", MAX_SUBJECT), "\n".join(lines))
 
 
 def _subject(report: Report) -> str:

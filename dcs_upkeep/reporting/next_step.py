@@ -58,6 +58,8 @@ def next_step(
             return plan.refusal.next + (f" The event: {_text(event)}" if event else "")
         case RunStatus.REJECTED:
             return "Nothing was executed; mend what the reasons name and send the event again."
+        case RunStatus.HALTED if plan.refusal is not None:
+            return plan.refusal.next
         case RunStatus.HALTED:
             return f"Release the halt when it is safe, then send the rest again.{why}"
         case RunStatus.DEFERRED:

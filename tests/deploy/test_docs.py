@@ -140,6 +140,7 @@ def test_the_json_on_the_settings_page_sets_every_setting() -> None:
     assert set(shown) == set(SETTING_FIELDS)
     settings = read_settings({"UPKEEP_SETTINGS": json.dumps(shown)}.get)
     kept = {"UPKEEP_BATCH_SIZE", "UPKEEP_PARALLEL_CALLS", "UPKEEP_POLL_S", "UPKEEP_SETTLE_S", "UPKEEP_MAX_INSTANCES", "UPKEEP_LOG_LEVEL"}
+    kept |= {"UPKEEP_BREAKER", "UPKEEP_ALARM_VERIFY"}
     kept |= {"UPKEEP_APPROVAL_MAX_AGE_S", "UPKEEP_JOURNAL_EPHEMERAL", "UPKEEP_LEASE_S", "UPKEEP_SKEW_S", "UPKEEP_MAX_HOPS"}
     default = Settings()
     same = {name for name, item in SETTING_FIELDS.items() if getattr(settings, item.name) == getattr(default, item.name)}

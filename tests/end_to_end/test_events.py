@@ -62,6 +62,7 @@ def call(name: str, host: str, emu: Emulator, monkeypatch: pytest.MonkeyPatch) -
     settings = {
         "UPKEEP_ENDPOINT": emu.url,
         "UPKEEP_SMN_ENDPOINT": emu.url,
+        "UPKEEP_CES_ENDPOINT": emu.url,
         "UPKEEP_REGION": "cn-north-4",
         "UPKEEP_PROJECT_ID": emu.project_id,
         "UPKEEP_TOPICS": f"urn:smn:cn-north-4:{emu.project_id}:reports",
@@ -88,6 +89,8 @@ def call(name: str, host: str, emu: Emulator, monkeypatch: pytest.MonkeyPatch) -
 def reset(emu: Emulator) -> None:
     for one in emu.instances():
         emu.set_status(one.instance_id, "RUNNING")
+    emu.alarms.records.clear()
+    emu.alarms.fire(emu.instances()[0].instance_id, "al1619578509719Ga0X1RGWv", "cache-memory-high")  # what smn-alarm.json speaks of
     emu.truth.forget()
 
 

@@ -169,6 +169,7 @@ def test_an_alarm_about_what_was_just_restarted_is_ignored(tmp_path: Path) -> No
             "metric_name": "memory_usage",
             "dimension": f"dcs_instance_id:{w.ids[0]}",
         }
+        w.emu.alarms.fire(w.ids[0], "al1", "mem-high")
         notice = {"message_id": "m1", "message": json.dumps(alarm), "timestamp": w.clock.now().isoformat(), "type": "notification"}
         answer = w.run({"record": [{"event_version": "1.0", "smn": notice}]}, plans_path=plans)
         assert "just done" in answer["ignored"]

@@ -12,7 +12,7 @@ import pytest
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.model import Instance, OutcomeKind, Verdict
 from dcs_upkeep.domain.time_windows import parse_blackout
-from dcs_upkeep.guards import current, evaluate, per_call, permanent, whole_plan
+from dcs_upkeep.guards import before_reading, current, evaluate, per_call, permanent, whole_plan
 from dcs_upkeep.guards.current import LockFacts
 from dcs_upkeep.guards.guard import UNREADABLE, Guard
 from dcs_upkeep.guards.per_call import CallFacts
@@ -75,10 +75,11 @@ def test_no_guard_is_asked_after_a_refusal() -> None:
 
 def test_guards_are_asked_in_this_order() -> None:
     """The first refusal is what a report shows: another order would change reports."""
+    assert [entry.name for entry in before_reading.GUARDS] == ["alarm_verify"]
     assert [entry.name for entry in permanent.GUARDS] == ["found", "engine", "protected"]
     assert [entry.name for entry in current.GUARDS] == ["state", "hold", "maintenance_window", "alarm_veto"]
     assert [entry.name for entry in current.LOCK_GUARDS] == ["claims", "cooldown"]
-    assert [entry.name for entry in per_call.GUARDS] == ["halt", "blackout", "window"]
+    assert [entry.name for entry in per_call.GUARDS] == ["halt", "breaker", "blackout", "window"]
     assert [entry.name for entry in whole_plan.LIMITS] == ["allowed_action", "empty", "blast_radius_count", "blast_radius_share", "journal"]
 
 
@@ -189,11 +190,16 @@ def test_what_the_journal_says_of_an_instance(changes: Mapping[str, Any], guard_
 
 
 @pytest.mark.parametrize(
-    ("halt", "guard_names"),
-    [(None, ["blackout"]), ({"id": "h-1"}, ["halt", "blackout"]), (UNREADABLE, ["halt", "blackout"])],
-    ids=["no halt", "a halt", "unreadable"],
+    ("halt", "failures", "guard_names"),
+    [
+        (None, None, ["blackout"]),
+        ({"id": "h-1"}, {"a": 1}, ["halt", "blackout"]),
+        ({"id": "h-1"}, {"a": 1, "b": 1}, ["halt", "breaker", "blackout"]),
+        (UNREADABLE, UNREADABLE, ["halt", "breaker", "blackout"]),
+    ],
+    ids=["no halt", "a halt", "the breaker's halt", "unreadable"],
 )
-def test_every_reason_against_a_call_is_found(halt: Any, guard_names: list[str]) -> None:
+def test_every_reason_against_a_call_is_found(halt: Any, failures: Any, guard_names: list[str]) -> None:
     """A window that is not set refuses nothing."""
-    facts = CallFacts(NOW, halt, parse_blackout("2026-06-10"), None)
+    facts = CallFacts(NOW, halt, parse_blackout("2026-06-10"), None, failures, 2)
     assert [verdict.guard for verdict in evaluate.every(per_call.GUARDS, facts)] == guard_names

@@ -12,7 +12,7 @@ from dcs_upkeep.domain import time_windows
 from dcs_upkeep.domain.actions import RULES, TRANSIENT_STATES, Action
 from dcs_upkeep.domain.model import Instance, WindowRule
 from dcs_upkeep.domain.time_windows import DAYS
-from dcs_upkeep.guards import current, data_loss, per_call, permanent, whole_plan
+from dcs_upkeep.guards import before_reading, current, data_loss, per_call, permanent, whole_plan
 from dcs_upkeep.guards.data_loss import is_single_by_spec
 from dcs_upkeep.guards.guard import UNREADABLE, ask
 
@@ -45,6 +45,9 @@ def test_a_guard_given_nonsense_refuses_if_it_is_asked():
         ask("maintenance_window", current.maintenance_window, 2, 3, NOW),
         ask("blackout", per_call.blackout, None, NOW),
         ask("halt", per_call.halt, "halted"),
+        ask("breaker", per_call.breaker, "many", 5),
+        ask("breaker", per_call.breaker, {"a": None}, 5),
+        ask("alarm_verify", before_reading.alarm_verify, "al1", ["a"], {"a": None}),
         ask("alarm_veto", current.alarm_veto, None),
         ask("allowed_action", whole_plan.allowed_action, Action.RESTART, None),
         ask("blast_radius_count", whole_plan.blast_radius_count, 3, None),
@@ -88,6 +91,9 @@ def test_no_guard_raises_for_any_text(one, two, three, tags, action, words):
         current.cooldown(one, 60, NOW),
         current.claims(one, two, run_id=three, now=NOW),
         per_call.halt({"id": one, "reason": two}),
+        per_call.breaker({one: 3, two: 4}, 5),
+        before_reading.alarm_verify(one, [two], {two: {three: one}}),
+        before_reading.alarm_verify(one, [two], {}),
         current.alarm_veto({one: two}, three),
         whole_plan.allowed_action(action, words),
     ]
@@ -338,6 +344,46 @@ def test_a_halt_stops_everything_that_writes(record, allowed, words):
     reason = per_call.halt(record)
     assert (reason is None) is allowed
     assert allowed or refused(reason, words)
+
+
+@pytest.mark.parametrize(
+    ("failures", "most", "allowed", "words"),
+    [
+        pytest.param({}, 5, True, "", id="none failed"),
+        pytest.param({"a": 4}, 5, True, "", id="one fewer"),
+        pytest.param({"a": 5}, 5, False, ["5 failed or unknown", "'a'"], id="as many, in one run"),
+        pytest.param({"a": 2, "b": 3}, 5, False, ["5 failed or unknown", "'a', 'b'"], id="as many, over two runs"),
+        pytest.param({"a": 5}, 0, True, "", id="switched off"),
+        pytest.param(UNREADABLE, 0, True, "", id="switched off, so nobody reads"),
+        pytest.param(None, 5, True, "", id="no journal"),
+        pytest.param(UNREADABLE, 5, False, ["cannot be read"], id="unreadable is too many"),
+    ],
+)
+def test_so_many_failures_within_an_hour_stop_everything(failures, most, allowed, words):
+    """An alarm storm is many small runs, and no limit of one plan holds the others."""
+    reason = per_call.breaker(failures, most)
+    assert (reason is None) is allowed
+    assert allowed or refused(reason, *words)
+
+
+@pytest.mark.parametrize(
+    ("triggered_by", "firing", "allowed", "words"),
+    [
+        pytest.param("al1", {"a": {"al1": "memory"}}, True, "", id="it fires"),
+        pytest.param("al1", {"a": {"al1": "memory", "al2": "node"}}, True, "", id="another does too: that is for the veto"),
+        pytest.param("al1", {"a": {}}, False, ["'al1'", "as firing for a"], id="none fires"),
+        pytest.param("al1", {"a": {"al2": "memory"}}, False, ["'al1'", "as firing for a"], id="another fires"),
+        pytest.param("al1", {"b": {"al1": "memory"}}, False, ["cannot be read"], id="another instance's"),
+        pytest.param("al1", {}, False, ["cannot be read"], id="unanswered"),
+        pytest.param("al1", None, True, "", id="switched off"),
+        pytest.param(None, {"a": {}}, True, "", id="no alarm asked for it"),
+    ],
+)
+def test_an_alarm_is_believed_if_cloud_eye_shows_it(triggered_by, firing, allowed, words):
+    """The message that speaks of it may come from whoever can publish to the topic."""
+    reason = before_reading.alarm_verify(triggered_by, ["a"], firing)
+    assert (reason is None) is allowed
+    assert allowed or refused(reason, *words)
 
 
 @pytest.mark.parametrize(

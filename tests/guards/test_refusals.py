@@ -11,14 +11,14 @@ from pathlib import Path
 from dcs_upkeep.domain.actions import Action, LossClass
 from dcs_upkeep.domain.approval import make_about
 from dcs_upkeep.domain.settings import SETTING_FIELDS
-from dcs_upkeep.guards import approval, carry_on, current, per_call, permanent, whole_plan
+from dcs_upkeep.guards import approval, before_reading, carry_on, current, per_call, permanent, whole_plan
 from dcs_upkeep.guards.catalog import GUARDS
 from dcs_upkeep.guards.guard import Guard, PlanGuard
 from dcs_upkeep.planning.plan import make_digest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
-ROOMS = (permanent, current, per_call, whole_plan, approval, carry_on)
+ROOMS = (before_reading, permanent, current, per_call, whole_plan, approval, carry_on)
 NAMES = {one.name for one in GUARDS}
 
 

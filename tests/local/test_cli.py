@@ -167,3 +167,12 @@ def test_on_a_terminal_waves_are_drawn_live(tmp_path: Path) -> None:
     assert "\x1b[" in text
     assert "3/3" in text
     assert "succeeded: 6 completed" in text
+
+
+def test_an_alarm_can_be_tried_on_the_emulator(tmp_path: Path) -> None:
+    """Its Cloud Eye shows what the event speaks of; nothing else could make it fire there."""
+    done = cli(
+        "run", "events/smn-alarm.json", "--plans", "events/plans/plans.json", "--instances", "3", "--time-scale", "300", home=tmp_path
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 completed" in done.stdout

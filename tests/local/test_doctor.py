@@ -209,6 +209,20 @@ def test_plans_are_held_against_the_settings(tmp_path: Path, examine: Callable[.
     assert failed(examine(plans=tmp_path)) == [tmp_path.name]
 
 
+@pytest.mark.parametrize(
+    ("rules", "verify", "tried"),
+    [(True, None, True), (True, "0", False), (False, None, False)],
+    ids=["alarm rules", "alarm rules, not verified", "no alarm rule"],
+)
+def test_the_right_to_verify_alarms_is_tried_where_it_is_needed(
+    rules: bool, verify: str | None, tried: bool, tmp_path: Path, examine: Callable[..., list[Finding]]
+) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"alarms": [{"name": "memory*", "action": "restart"}] if rules else []}), encoding="utf-8")
+    faults = [Fault("alarms", "403", times=None)]
+    assert failed(examine({"faults": faults}, plans=path, UPKEEP_ALARM_VERIFY=verify)) == (["ces:alarmHistory:list"] if tried else [])
+
+
 def test_sns_topics_are_told_by_their_attributes(aws: str, examine: Callable[..., list[Finding]]) -> None:
     client = boto3.client("sns", region_name="eu-central-1")
     for name in ("heard", "unheard"):

@@ -17,3 +17,10 @@ def test_an_instance_is_told_of_unless_its_outcome_is_fine(kind: OutcomeKind) ->
 def test_an_outcome_that_is_not_known_here_is_told() -> None:
     """The report of a later version may have one."""
     assert sentence("instance.verified", {"instance_id": "a", "outcome": "vanished", "reason": "because"}) == "  a: vanished, because"
+
+
+def test_that_everything_is_stopped_is_told_with_what_to_release() -> None:
+    told = sentence("breaker.tripped", {"halt": "halt-0", "reason": "circuit breaker: 5 failed", "failed": {"night": 5}})
+    assert told is not None
+    assert "HALTED" in told
+    assert "release halt-0" in told

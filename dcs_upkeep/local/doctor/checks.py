@@ -6,7 +6,7 @@ It reads. The one thing that it writes is an entry in a stream of its own in the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -60,10 +60,10 @@ def examine(environ: Mapping[str, str], plans_path: Path, clock: Clock | None = 
         yield Finding("look", "all else", "not checked", "Correct the settings first.")
         return
     yield from _settings(settings)
-    yield from _plans(plans_path, settings)
+    plans = yield from _plans(plans_path, settings)
     adapters = Adapters(host, settings, clock, Silent())
     yield from _clock(settings, clock)
-    yield from _clouds(adapters)
+    yield from _clouds(adapters, asks_cloud_eye=settings.alarm_veto or (settings.alarm_verify and bool(plans.alarms)))
     yield from _journal(adapters)
     yield Finding("look", "not tried", ", ".join(NOT_TRIED), "No harmless call needs these rights: the first run shows them.")
 
@@ -83,8 +83,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("look", "UPKEEP_TOPICS", "no topic is set: reports are in the log alone", "Set an SMN or SNS topic.")
 
 
-def _plans(path: Path, settings: Settings) -> Iterator[Finding]:
-    """The file, and whether the settings would let its plans pass."""
+def _plans(path: Path, settings: Settings) -> Generator[Finding, None, PlansFile]:
+    """The file, and whether the settings would let its plans pass. Returns it, or an empty one."""
     what = path.name
     try:
         plans = load_plans(path.read_bytes())
@@ -93,17 +93,18 @@ def _plans(path: Path, settings: Settings) -> Iterator[Finding]:
             yield Finding("fail", what, "there is none, and UPKEEP_PLANS_ONLY takes nothing else", "Put it beside handler.py.")
         else:
             yield Finding("ok", what, "there is none; events carry their own requests")
-        return
+        return PlansFile()
     except OSError as err:
         yield Finding("fail", what, f"it cannot be read: {err.strerror}", "Check the path and its rights.")
-        return
+        return PlansFile()
     except SettingsError as err:
         yield from _failed(what, err)
-        return
+        return PlansFile()
     yield Finding("ok", what, f"{len(plans.requests)} plans, {len(plans.alarms)} alarm rules")
     for name, action in _actions(plans):
         if action not in settings.allowed_actions:
             yield Finding("fail", f"{what}: {name}", f"{action} is not allowed", f"Add {action} to UPKEEP_ALLOWED_ACTIONS, or drop it.")
+    return plans
 
 
 def _actions(plans: PlansFile) -> Iterator[tuple[str, str]]:
@@ -144,7 +145,7 @@ def _clock(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding("ok", what, said)
 
 
-def _clouds(adapters: Adapters) -> Iterator[Finding]:
+def _clouds(adapters: Adapters, *, asks_cloud_eye: bool) -> Iterator[Finding]:
     """Credentials, the rights that reading needs, and the topics."""
     try:
         source = adapters.credentials.source
@@ -155,7 +156,7 @@ def _clouds(adapters: Adapters) -> Iterator[Finding]:
         return
     yield Finding("ok", "credentials", f"from {source}, project {adapters.location.project_id}")
     yield from _rights(adapters.dcs)
-    if adapters.settings.alarm_veto:
+    if asks_cloud_eye:
         yield _tried("ces:alarmHistory:list", lambda: _answered(adapters.alarms.firing([])))
     yield from (look_at(topic) for topic in adapters.topics)
 
