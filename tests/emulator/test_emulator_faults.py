@@ -236,7 +236,7 @@ def test_a_mistyped_fault_is_refused(start, fleet, fields, message):
 
 def test_every_kind_can_be_read_from_json():
     """The stand-alone program plays the same faults."""
-    document = [{"operation": "put", "kind": kind, "times": None, "after": 1} for kind in KINDS]
+    document = [{"operation": "put", "kind": kind, "times": None, "after": 1, "ids": ["x"]} for kind in KINDS]
     assert [fault.kind for fault in read_faults(document)] == list(KINDS)
 
 

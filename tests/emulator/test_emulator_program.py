@@ -68,6 +68,13 @@ def test_it_prints_where_it_listens_serves_and_stops_on_ctrl_c(tmp_path, ctrl_c)
         ("--faults", [{"operation": "put"}], "[0] must be an object with kind and operation"),
         ("--faults", [{"operation": "put", "kind": "no"}], "[0]: unknown fault kind 'no'"),
         ("--faults", [{"operation": "no", "kind": "429"}], "unknown operation 'no'"),
+        ("--fleet", [{"instance_id": "a", "name": "a", "granted": "no"}], "[0]: granted must be one of"),
+        ("--changes", {"at_s": 1}, "expected a list of changes"),
+        ("--changes", [{"instance_id": "a"}], "[0] must be an object with a number at_s"),
+        ("--changes", [{"at_s": True, "instance_id": "a"}], "[0] must be an object with a number at_s"),
+        ("--changes", [{"at_s": 1, "instance_id": "a", "keys": "x"}], "[0]: keys must be int"),
+        ("--changes", [{"at_s": 1, "instance_id": "a", "granted": "no"}], "[0]: granted must be one of"),
+        ("--changes", [{"at_s": 1, "instance_id": "a", "keys": 1}], "no instance 'a' in the fleet"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path, option, document, message):
@@ -77,6 +84,31 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path, option, docum
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert done.stderr.startswith(path)
     assert message in done.stderr
+
+
+def test_changes_and_quota_and_keys_can_be_given(tmp_path):
+    """What a test plans in code, a demo plans in files."""
+    instance_id = "11111111-2222-4333-8444-555555555555"
+    fleet = write(tmp_path / "fleet.json", [{"instance_id": instance_id, "name": "a", "tags_shown": "null", "flap_s": 8}])
+    changes = write(tmp_path / "changes.json", [{"at_s": 0, "instance_id": instance_id, "name": "b", "granted": "read"}])
+    command = [*COMMAND, "--fleet", fleet, "--changes", changes, "--quota", "2/3600", "--keys-until", "3600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
+        said = dict(part.split("=", 1) for part in running.stdout.readline().split())
+        credentials = BasicCredentials(said["ak"], said["sk"], said["project_id"])
+        client = DcsClient.new_builder().with_credentials(credentials).with_endpoint(said["url"]).build()
+        (row,) = client.list_instances(ListInstancesRequest()).instances
+        client.list_instances(ListInstancesRequest())
+        with pytest.raises(ClientRequestException) as refused:
+            client.list_instances(ListInstancesRequest())
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=10) == 0
+    assert (row.name, row.tags, refused.value.status_code) == ("b", None, 429)
+
+
+def test_a_quota_that_is_none_is_refused_in_words():
+    """The form is not to be guessed."""
+    done = subprocess.run([*COMMAND, "--quota", "200"], capture_output=True, text=True, env=ENVIRONMENT, timeout=20, check=False)
+    assert (done.returncode, "must be like 200/300, not '200'" in done.stderr) == (2, True)
 
 
 def test_a_missing_file_is_refused_in_one_line(tmp_path):

@@ -9,18 +9,23 @@ It imports nothing else of this project: a stand-in that shared our code would s
 from .emulator import DEMO_AK, DEMO_PROJECT_ID, DEMO_SK, Emulator
 from .faults import Fault
 from .fleet import Instance, make_fleet
+from .inprocess import BodyCutError, ConnectionDroppedError, NoAnswerError, TimedOutError
 from .truth import Execution, Message, Record, Truth
 
 __all__ = [
     "DEMO_AK",
     "DEMO_PROJECT_ID",
     "DEMO_SK",
+    "BodyCutError",
+    "ConnectionDroppedError",
     "Emulator",
     "Execution",
     "Fault",
     "Instance",
     "Message",
+    "NoAnswerError",
     "Record",
+    "TimedOutError",
     "Truth",
     "make_fleet",
 ]

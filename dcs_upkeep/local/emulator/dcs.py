@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .exchange import Answer, Call, Route, dcs_error
-from .fleet import Instance, list_item, show_body
-from .fleet_state import ACTIONS, FleetState
+from .exchange import Answer, Call, RefusalError, Route, read_page, refusable
+from .fleet import Instance
+from .fleet_state import ACTIONS, FleetState, not_granted
+from .rows import has_task, list_item, show_body
 
 BATCH_LIMIT = 50
 ID_FORMAT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -38,6 +39,7 @@ class Rules:
     `region_knows_stop_start`: False answers stop and start with DCS.4064.
     `numeric_codes`: errors are spelled 111400100 instead of DCS.4100.
     `lag_refuses`: a second PUT while the first does not show yet is answered DCS.4017, instead of executed again.
+    `task_refuses`: a PUT while show tells of a `task` is answered DCS.4017, too.
     `instance_num_counts_page`: `instance_num` counts the page instead of all matches.
     """
 
@@ -45,15 +47,8 @@ class Rules:
     region_knows_stop_start: bool = True
     numeric_codes: bool = False
     lag_refuses: bool = False
+    task_refuses: bool = False
     instance_num_counts_page: bool = False
-
-
-class RefusalError(Exception):
-    """A request that DCS refuses, carrying the answer."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"{status} {code} {message}")
-        self.status, self.code, self.message = status, code, message
 
 
 class DcsService:
@@ -66,24 +61,25 @@ class DcsService:
     def routes(self) -> list[Route]:
         root = "/v2/{project_id}/instances"
         return [
-            Route("PUT", root + "/status", "put", self._guarded(self.put_status)),
-            Route("GET", root, "list", self._guarded(self.list_instances)),
-            Route("GET", root + "/{instance_id}", "show", self._guarded(self.show_instance)),
-            Route("GET", root + "/{instance_id}/configs", "configs", self._guarded(self.list_configs)),
-            Route("GET", root + "/{instance_id}/tasks", "tasks", self._guarded(self.list_tasks)),
+            Route("PUT", root + "/status", "put", refusable(self.put_status)),
+            Route("GET", root, "list", refusable(self.list_instances)),
+            Route("GET", root + "/{instance_id}", "show", refusable(self.show_instance)),
+            Route("GET", root + "/{instance_id}/configs", "configs", refusable(self.list_configs)),
+            Route("GET", root + "/{instance_id}/tasks", "tasks", refusable(self.list_tasks)),
         ]
 
     def list_instances(self, call: Call) -> Answer:
-        offset, limit = _read_page(call.query)
+        offset, limit = read_page(call.query)
         with self._state.lock:
-            matches = [one for one in self._state.all() if _matches(one, call.query)]
+            matches = [one for one in self._state.listed() if _matches(one, call.query)]
         page = matches[offset : offset + limit]
         counted = page if self._rules.instance_num_counts_page else matches
         rows = [list_item(one, self._state.iso) for one in page]
         return Answer(200, {"instance_num": len(counted), "instances": rows})
 
     def show_instance(self, call: Call) -> Answer:
-        return Answer(200, show_body(self._find(call.path_values["instance_id"]), self._state.iso))
+        one = self._find(call.path_values["instance_id"])
+        return Answer(200, show_body(one, self._state.iso, self._state.now()))
 
     def list_configs(self, call: Call) -> Answer:
         one = self._find(call.path_values["instance_id"])
@@ -106,7 +102,7 @@ class DcsService:
 
     def list_tasks(self, call: Call) -> Answer:
         one = self._find(call.path_values["instance_id"])
-        offset, limit = _read_page(call.query)
+        offset, limit = read_page(call.query)
         # task_count is a string in the official shape; restart and flush have no documented task name.
         return Answer(200, {"task_count": str(len(one.tasks)), "tasks": one.tasks[offset : offset + limit]})
 
@@ -114,6 +110,7 @@ class DcsService:
         """Check the whole batch, then execute it; the spared IDs are answered `failed` and left alone."""
         ids, action = self._read_put(call.body)
         with self._state.lock:
+            self._check_granted(ids)
             healthy: list[str] = []
             for instance_id in ids:
                 try:
@@ -127,21 +124,12 @@ class DcsService:
         rows = [{"instance": one, "result": "failed" if one in call.spared else "success"} for one in ids]
         return Answer(200, {"results": rows})
 
-    def _guarded(self, reply: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
-        def reply_or_refuse(call: Call) -> Answer:
-            try:
-                return reply(call)
-            except RefusalError as refusal:
-                return dcs_error(refusal.status, refusal.code, refusal.message)
-
-        return reply_or_refuse
-
     def _execute(self, call: Call, ids: list[str], action: str) -> None:
         if call.dry:
             return
         done = tuple(one for one in ids if one not in call.spared)
         for instance_id in done:
-            self._state.execute(instance_id, action)
+            self._state.execute(instance_id, action, **call.temper)
         call.record.executed = done
 
     def _read_put(self, body: bytes) -> tuple[list[str], str]:
@@ -164,6 +152,12 @@ class DcsService:
             _check_id(one)
         return list(dict.fromkeys(ids)), action
 
+    def _check_granted(self, ids: list[str]) -> None:
+        """IAM looks at the whole batch before DCS looks at any of it."""
+        found = [self._state.find(instance_id) for instance_id in ids]
+        if any(one is not None and one.granted != "yes" for one in found):
+            raise not_granted()
+
     def _check_may(self, instance_id: str, action: str) -> None:
         one = self._find(instance_id)
         if action in ("flush", "stop", "start") and (one.engine != "Redis" or one.engine_version.startswith("3.")):
@@ -171,32 +165,19 @@ class DcsService:
         if one.status not in ACTIONS[action][0]:
             code, message = REFUSAL_BY_STATE.get(one.status, OTHER_STATE)
             raise RefusalError(400, code, message)
-        if one.change and self._rules.lag_refuses:
+        waits_for_change = self._rules.lag_refuses and one.change is not None
+        waits_for_task = self._rules.task_refuses and has_task(one, self._state.now())
+        if waits_for_change or waits_for_task:
             raise RefusalError(400, "DCS.4017", "A job of this instance is still running.")
 
     def _find(self, instance_id: str) -> Instance:
         _check_id(instance_id)
-        one = self._state.find(instance_id)
-        if one is None or one.status == "DELETED":
-            raise RefusalError(404, "DCS.3022", "The DCS instance does not exist.")
-        return one
+        return self._state.find_for_caller(instance_id)
 
 
 def _check_id(instance_id: object) -> None:
     if not isinstance(instance_id, str) or not ID_FORMAT.fullmatch(instance_id):
         raise RefusalError(400, "DCS.4061", "The instance ID format is invalid.")
-
-
-def _read_page(query: Mapping[str, str]) -> tuple[int, int]:
-    """`offset` from 0 up, `limit` from 1 to 1000; the default limit is 10, which surprises."""
-    page = []
-    for name, default, low, high in (("offset", "0", 0, None), ("limit", "10", 1, 1000)):
-        text = query.get(name, default)
-        number = int(text) if re.fullmatch(r"\d{1,9}", text) else -1
-        if number < low or (high is not None and number > high):
-            raise RefusalError(400, "DCS.4800", f"Invalid {name} in the request.")
-        page.append(number)
-    return page[0], page[1]
 
 
 def _matches(one: Instance, query: Mapping[str, str]) -> bool:

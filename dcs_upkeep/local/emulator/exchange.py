@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from .truth import Record
 
-Transport = Literal["send", "half", "close", "hang"]
+Transport = Literal["send", "half", "trickle", "slow_head", "close", "hang"]
 SMN_OPERATIONS = ("publish", "attributes")  # their errors have a shape of their own
 
 
@@ -20,7 +20,8 @@ class Answer:
     """An HTTP answer, and how its bytes go out.
 
     `payload` is sent as JSON unless `text` is given. `transport`: `send` all of it, send `half` of it and close,
-    `close` without a byte, or `hang` until the client or the emulator goes away.
+    `trickle` the body a byte every `pause_s`, send the head a line every `pause_s` (`slow_head`), `close` without a
+    byte, or `hang` until the client or the emulator goes away.
     """
 
     status: int
@@ -28,12 +29,19 @@ class Answer:
     text: str | None = None
     content_type: str = "application/json"
     transport: Transport = "send"
+    pause_s: float = 0.0
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> bytes:
         if self.status == 204:
             return b""
         text = json.dumps(self.payload) if self.text is None else self.text
         return text.encode()
+
+    def headers(self, request_id: str) -> dict[str, str]:
+        """What stands before the body, but for what is the connection's own."""
+        of_body = {} if self.status == 204 else {"Content-Type": self.content_type, "Content-Length": str(len(self.body()))}
+        return {"X-Request-Id": request_id, **of_body, **self.extra_headers}
 
     def error_code(self) -> str | None:
         """The error code in the payload, in the DCS or the SMN shape."""
@@ -45,7 +53,11 @@ class Answer:
 
 @dataclass
 class Call:
-    """One request on its way through a route. `dry` and `spared` are set by a fault before the route runs."""
+    """One request on its way through a route.
+
+    A fault may set, before the route runs: `dry` (answer, but do nothing), `spared` (IDs to leave alone), `temper`
+    (Instance fields that hold for what is executed now).
+    """
 
     path_values: Mapping[str, str]
     query: Mapping[str, str]
@@ -53,6 +65,7 @@ class Call:
     record: Record
     dry: bool = False
     spared: frozenset[str] = field(default_factory=frozenset)
+    temper: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,9 +92,42 @@ def dcs_error(status: int, code: str, message: str) -> Answer:
     return Answer(status, {"error_code": code, "error_msg": message, "error_ext_msg": None})
 
 
-def gateway_error(status: int, code: str, message: str, request_id: str) -> Answer:
+def gateway_error(status: int, code: str, message: str, request_id: str, headers: Mapping[str, str] | None = None) -> Answer:
     """An error of the API gateway in front of every service."""
-    return Answer(status, {"error_msg": message, "error_code": code, "request_id": request_id})
+    body = {"error_msg": message, "error_code": code, "request_id": request_id}
+    return Answer(status, body, extra_headers=headers or {})
+
+
+class RefusalError(Exception):
+    """A request that DCS refuses, carrying the answer."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{status} {code} {message}")
+        self.status, self.code, self.message = status, code, message
+
+
+def refusable(reply: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    """The same reply, which answers what it refuses instead of raising."""
+
+    def reply_or_refuse(call: Call) -> Answer:
+        try:
+            return reply(call)
+        except RefusalError as refusal:
+            return dcs_error(refusal.status, refusal.code, refusal.message)
+
+    return reply_or_refuse
+
+
+def read_page(query: Mapping[str, str]) -> tuple[int, int]:
+    """`offset` from 0 up, `limit` from 1 to 1000; the default limit is 10, which surprises."""
+    page = []
+    for name, default, low, high in (("offset", "0", 0, None), ("limit", "10", 1, 1000)):
+        text = query.get(name, default)
+        number = int(text) if re.fullmatch(r"\d{1,9}", text) else -1
+        if number < low or (high is not None and number > high):
+            raise RefusalError(400, "DCS.4800", f"Invalid {name} in the request.")
+        page.append(number)
+    return page[0], page[1]
 
 
 def smn_error(status: int, code: str, message: str, request_id: str) -> Answer:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
-from .exchange import SMN_OPERATIONS, Answer, Call, Transport, dcs_error, gateway_error, smn_error
 from .jsonfile import make_all
 
 # Each kind and what the emulator does. "executed" means the action really began.
 KINDS = {
     # nothing is executed
-    "429": "throttled by the gateway: APIGW.0308",
+    "429": "throttled by the gateway: APIGW.0308; `retry_after_s` adds the header",
     "401": "refused by the gateway: APIGW.0301",
     "403": "no permission: DCS.2003",
+    "ungranted": "403 DCS.2003 for a request that names one of `ids`; others do not meet it",
     "500": "DCS.5000 in JSON",
     "502_html": "an HTML page of a proxy",
     "error": "the given status, code and message",
@@ -25,7 +25,16 @@ KINDS = {
     "hang_executed": "executed, never answered",
     "lost_answer": "executed, the connection is closed without an answer",
     "truncated": "executed, half the body is sent and the connection closed",
-    "slow": "executed and answered after delay_s real seconds; for benches",
+    "slow": "executed and answered after delay_s seconds of the emulator's `sleep`: real ones, unless it is told",
+    "trickle": "executed, the head is sent at once and the body a byte every delay_s (as slow)",
+    "slow_head": "executed, the head is sent a line every delay_s (as slow), then the body at once",
+    # the fleet changes just before the answer; `page`: before this page of a list is read
+    "deleted": "`ids` (else the first of the list) are deleted: the rows behind them move up",
+    "created": "a twin of the first instance is created in front of it: all rows move down",
+    # what is true is told wrong or not at all
+    "task": "a show tells of a `task` under way",
+    "no_field": "`field` is missing from the rows `ids` (else all), or from a show",
+    "null_field": "`field` is null in them",
     # executed unless `executed` is False; the answer is 2xx and says nothing usable
     "garbage": "200 with text that is no JSON",
     "empty_object": "200 with {}",
@@ -37,23 +46,28 @@ KINDS = {
     "missing_ids": "`ids` (else every second one) are missing from the answer; of a list, too",
     "extra_ids": "rows for `ids` (else a made-up one) that nobody asked for are added",
     "wrong_id": "the rows carry `ids` (else made-up ones) in place of those asked for",
+    # executed, and it takes another course than usual
+    "flap": "the instances are in ERROR for `for_s` seconds before they are RUNNING",
+    "gone": "the instances are deleted `for_s` seconds after",
+    "busy": "the busy state lasts `for_s` seconds",
     # some IDs are answered `failed` and not executed
     "half_success": "every second ID failed",
     "failed": "`ids` (else all) failed",
 }
-PUT_ONLY = frozenset({"odd_result", "nameless_rows", "extra_ids", "wrong_id", "half_success", "failed"})
-LISTS = ("results", "instances", "redis_config", "tasks")
-MADE_UP = "00000000-dead-4bad-8bad-{:012d}"
+PUT_ONLY = frozenset({"odd_result", "nameless_rows", "extra_ids", "wrong_id", "half_success", "failed", "flap", "gone", "busy"})
 
 
 @dataclass(frozen=True)
 class Fault:
     """One planned failure; `KINDS` says what each kind does.
 
-    `operation`: "put", "list", "show", "configs", "tasks", "copy", "backups", "alarms", "publish", "attributes", or "any".
+    `operation`: "put", "list", "show", "configs", "tasks", "flavors", "statistics", "counts", "copy", "backups", "alarms",
+    "publish", "attributes", or "any".
     It skips the first `after` matching requests, then fires `times` times (None: always). `instance_id`: only requests
-    that name this ID match. The rest belongs to single kinds: `ids` and `word` (PUT results), `executed` (2xx kinds),
-    `status`, `code` and `message` (error), `delay_s` (slow; real seconds). Requests refused for their signature meet no fault.
+    that name this ID match. `page`: only lists of this page match, counted from 1. The rest belongs to single kinds:
+    `ids` (rows and PUT results), `word` (odd_result), `field` (no_field, null_field), `executed` (2xx kinds), `status`,
+    `code` and `message` (error), `retry_after_s` (429), `for_s` (flap, gone, busy), `delay_s` (slow, trickle, slow_head).
+    Requests refused for their signature or their quota meet no fault.
     """
 
     operation: str
@@ -61,12 +75,16 @@ class Fault:
     times: int | None = 1
     after: int = 0
     instance_id: str | None = None
+    page: int | None = None
     ids: Sequence[str] = ()
     executed: bool = True
     word: str = "pending"
     status: int = 400
     code: str = "DCS.4026"
     message: str = "a fault on purpose"
+    field: str = "tags"
+    retry_after_s: float | None = None
+    for_s: float = 8.0
     delay_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -74,9 +92,16 @@ class Fault:
             raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(KINDS)}")
         if self.kind in PUT_ONLY and self.operation not in ("put", "any"):
             raise ValueError(f"fault kind {self.kind!r} is about the status PUT, not {self.operation!r}")
+        if self.kind == "ungranted" and not self.ids:
+            raise ValueError("fault kind 'ungranted' needs the ids that are not granted")
 
-    def concerns(self, operation: str, ids: Iterable[str]) -> bool:
+    def concerns(self, operation: str, ids: Collection[str], page: int | None = None) -> bool:
+        """Whether a request is one of those that this fault counts and may spoil."""
         if self.operation not in (operation, "any") or (self.kind in PUT_ONLY and operation != "put"):
+            return False
+        if self.page is not None and self.page != page:
+            return False
+        if self.kind == "ungranted" and not set(self.ids) & set(ids):
             return False
         return self.instance_id is None or self.instance_id in ids
 
@@ -98,12 +123,12 @@ class FaultPlan:
         with self._lock:
             self._planned.clear()
 
-    def take(self, operation: str, ids: Sequence[str]) -> Fault | None:
+    def take(self, operation: str, ids: Sequence[str], page: int | None = None) -> Fault | None:
         """The fault this request meets, used up by one."""
         due: Fault | None = None
         with self._lock:
             for fault, tally in self._planned:
-                if not fault.concerns(operation, ids):
+                if not fault.concerns(operation, ids, page):
                     continue
                 tally[0] += 1
                 if due is None and tally[0] > fault.after and (fault.times is None or tally[1] < fault.times):
@@ -117,89 +142,3 @@ def read_faults(document: object) -> list[Fault]:
     if not isinstance(document, list):
         raise ValueError("expected a list of faults")
     return make_all(Fault, document, {"operation", "kind"})
-
-
-def short_circuit(fault: Fault, call: Call) -> Answer | None:
-    """The answer of a fault that keeps the request from the service; None if the service is to see it."""
-    request_id = call.record.request_id
-    match fault.kind:
-        case "429":
-            message = "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute"
-            return gateway_error(429, "APIGW.0308", message, request_id)
-        case "401":
-            return gateway_error(401, "APIGW.0301", "Incorrect IAM authentication information", request_id)
-        case "403":
-            if call.record.operation in SMN_OPERATIONS:
-                return smn_error(403, "SMN.0001", "You do not have permission to perform this operation.", request_id)
-            return dcs_error(403, "DCS.2003", "You do not have permission to perform this operation.")
-        case "500":
-            return _internal_error(call)
-        case "502_html":
-            page = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
-            return Answer(502, text=page, content_type="text/html")
-        case "error":
-            return dcs_error(fault.status, fault.code, fault.message)
-        case "hang":
-            return Answer(0, transport="hang")
-        case "drop":
-            return Answer(0, transport="close")
-    return None
-
-
-def arm(fault: Fault, call: Call) -> None:
-    """Tell the service, through the call, what to leave alone."""
-    call.dry = not fault.executed and fault.kind not in ("500_executed", "hang_executed", "lost_answer")
-    if fault.kind == "half_success":
-        call.spared = frozenset(call.record.ids[1::2])
-    if fault.kind == "failed":
-        call.spared = frozenset(fault.ids or call.record.ids)
-
-
-def corrupt(fault: Fault, call: Call, answer: Answer) -> Answer:
-    """What becomes of the answer of a request that the service has seen."""
-    transports: dict[str, Transport] = {"hang_executed": "hang", "lost_answer": "close", "truncated": "half"}
-    match fault.kind:
-        case "500_executed":
-            return _internal_error(call)
-        case "hang_executed" | "lost_answer" | "truncated":
-            return replace(answer, transport=transports[fault.kind])
-        case "garbage":
-            return Answer(200, text="~~ this is no JSON ~~", content_type="text/plain")
-        case "empty_object":
-            return Answer(200, {})
-        case "204":
-            return Answer(204)
-    if answer.status != 200 or not isinstance(answer.payload, dict):
-        return answer
-    name = next((name for name in LISTS if name in answer.payload), None)
-    if name is None:
-        return answer
-    rows = _corrupt_rows(fault, call, answer.payload[name])
-    return replace(answer, payload={**answer.payload, name: rows})
-
-
-def _corrupt_rows(fault: Fault, call: Call, rows: list[dict[str, object]]) -> list[dict[str, object]] | None:
-    match fault.kind:
-        case "null_results":
-            return None
-        case "odd_result":
-            return [{**row, "result": fault.word} for row in rows]
-        case "nameless_rows":
-            return [{"result": row["result"]} for row in rows]
-        case "missing_ids":
-            ids = [row.get("instance", row.get("instance_id")) for row in rows]
-            gone = set(fault.ids) if fault.ids else set(ids[1::2] or ids)
-            return [row for row, one in zip(rows, ids, strict=True) if one not in gone]
-        case "extra_ids":
-            extra = fault.ids or [MADE_UP.format(0)]
-            return rows + [{"instance": one, "result": "success"} for one in extra]
-        case "wrong_id":
-            others = fault.ids or [MADE_UP.format(number) for number in range(len(rows))]
-            return [{"instance": one, "result": "success"} for one in others]
-    return rows
-
-
-def _internal_error(call: Call) -> Answer:
-    if call.record.operation in SMN_OPERATIONS:
-        return gateway_error(500, "APIGW.0601", "Internal server error.", call.record.request_id)
-    return dcs_error(500, "DCS.5000", "Internal service error.")

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from .jsonfile import check_fields, make_all
 
+TAGS_SHOWN = ("list", "null", "absent")
+GRANTED = ("yes", "read", "403", "404")
+
 
 @dataclass
 class Change:
-    """An accepted action under way: `busy` is what a reader sees from `busy_from` to `busy_until`."""
+    """A state that passes: of an accepted `action`, or (None) set from outside.
 
-    action: str
+    A reader sees `busy` from `busy_from` to `busy_until`, then ERROR until `over_at`, then `ends_in`; at `gone_at` the
+    instance is deleted, whatever it was doing.
+    """
+
+    action: str | None
     accepted_at: float
     busy: str
     busy_from: float
     busy_until: float
+    over_at: float
     ends_in: str
+    gone_at: float | None = None
+    loses_data: bool = False
+
+    def status_at(self, now: float) -> str | None:
+        """What a reader sees, None while the old state still shows."""
+        if now < self.busy_from:
+            return None
+        return self.busy if now < self.busy_until or self.ends_in == "stuck" else "ERROR"
 
 
 @dataclass
@@ -30,8 +46,17 @@ class Instance:
 
     `busy_s`: seconds in the busy state (half of it for soft_restart). `lag_s`: seconds between the accepted PUT and the
     busy state showing, during which the old state is still read. `ends_in`: the state after the next actions instead
-    of the usual one, e.g. "ERROR"; "stuck" never leaves the busy state. `appendonly` None: the parameter is missing
-    from the configs. Times are seconds of the emulator's clock; None is set by the emulator on entry.
+    of the usual one, e.g. "ERROR"; "stuck" never leaves the busy state. `flap_s`: seconds in ERROR between the busy
+    state and the end state. `gone_after_s`: the instance is deleted so long after an action is accepted.
+    `status_s`: the status it comes with (CLOSING, STARTING, EXTENDING ...) passes after so many seconds, into
+    `status_then` (default CLOSED after CLOSING, RUNNING after all others).
+    `task_s`, `task_tail_s`: `task` of its show is not null for so long after it enters the fleet, and during an action
+    and for so long after its end, while the status says RUNNING.
+    `tags_shown`: "list", or "null" or "absent" in list and show. `granted`: whether the caller's enterprise projects
+    hold it: "yes", "read" (a PUT that names it is 403), "403" or "404" (that, and so is each look; no list has it).
+    `flavor_listed` False: its spec code is missing from the flavors. `keys` and `used_memory` (MB) fall to 0 where data
+    are lost, once that shows. `appendonly` None: the parameter is missing from the configs.
+    Times are seconds of the emulator's clock; None is set by the emulator on entry.
     """
 
     instance_id: str
@@ -48,7 +73,12 @@ class Instance:
     ip: str = "192.168.0.10"
     port: int = 6379
     tags: dict[str, str] = field(default_factory=dict)
+    tags_shown: str = "list"
+    granted: str = "yes"
+    flavor_listed: bool = True
     appendonly: str | None = "yes"
+    keys: int = 1000
+    used_memory: int = 7
     maintain_begin: str = "18:00:00"
     maintain_end: str = "19:00:00"
     description: str = ""
@@ -58,16 +88,35 @@ class Instance:
     busy_s: float = 30.0
     lag_s: float = 1.0
     ends_in: str | None = None
+    flap_s: float = 0.0
+    gone_after_s: float | None = None
+    status_s: float | None = None
+    status_then: str | None = None
+    task_s: float = 0.0
+    task_tail_s: float = 0.0
     tasks: list[dict[str, object]] = field(default_factory=list)
     data_alive: bool = True
     created_at: float | None = None
     launched_at: float | None = None
     updated_at: float | None = None
+    task_until: float | None = None
     change: Change | None = None
 
     def __post_init__(self) -> None:
         if not self.spec_code:
-            self.spec_code = f"redis.{self.cache_mode}.xu1.large.{self.capacity}"
+            self.spec_code = self.usual_spec_code()
+        self.check()
+
+    def check(self) -> None:
+        """Refuse words that nothing here knows."""
+        for name, known in (("tags_shown", TAGS_SHOWN), ("granted", GRANTED)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+
+    def usual_spec_code(self) -> str:
+        """A spec code that says mode, replicas and size, as the real ones do."""
+        replicas = "" if self.cache_mode == "single" else f"r{self.replica_count}."
+        return f"redis.{self.cache_mode}.xu1.large.{replicas}{self.capacity}"
 
     def loses_data_on(self, action: str) -> bool:
         """Whether this action wipes the cache here: the rule of the DCS user guide, and the harsher reading of it."""
@@ -126,73 +175,20 @@ def read_fleet(document: object) -> list[Instance]:
     return make_all(Instance, document, {"instance_id", "name"})
 
 
-def list_item(one: Instance, iso: Callable[[float | None], str]) -> dict[str, object]:
-    """An instance as `GET /instances` shows it: without cache_mode, replica_count and launched_at."""
-    return {
-        "instance_id": one.instance_id,
-        "name": one.name,
-        "status": one.status,
-        "sub_status": one.sub_status,
-        "engine": one.engine,
-        "engine_version": one.engine_version,
-        "spec_code": one.spec_code,
-        "capacity": one.capacity,
-        "capacity_minor": "",
-        "max_memory": one.capacity * 1024,
-        "used_memory": 7 if one.data_alive else 0,
-        "ip": one.ip,
-        "port": one.port,
-        "domain_name": f"redis-{one.instance_id[:8]}.dcs.example.com",
-        "readonly_domain_name": "",
-        "access_user": "",
-        "no_password_access": "true",
-        "enable_ssl": False,
-        "enable_publicip": False,
-        "publicip_id": None,
-        "publicip_address": None,
-        "vpc_id": "5c2b2d5c-0000-4000-8000-000000000001",
-        "vpc_name": "vpc-emulated",
-        "subnet_id": "5c2b2d5c-0000-4000-8000-000000000002",
-        "security_group_id": "securityGroupId",
-        "charging_mode": one.charging_mode,
-        "order_id": "",
-        "user_id": "00000000000000000000000000000001",
-        "user_name": "emulated",
-        "service_upgrade": False,
-        "service_task_id": "",
-        "maintain_begin": one.maintain_begin,
-        "maintain_end": one.maintain_end,
-        "created_at": iso(one.created_at),
-        "updated_at": iso(one.updated_at),
-        "tags": [{"key": key, "value": value} for key, value in one.tags.items()],
-        "enterprise_project_id": one.enterprise_project_id,
-        "description": one.description,
-        "cpu_type": "x86_64",
-        "az_codes": ["emulated-1a", "emulated-1b"],
-        "features": {"support_acl": True, "support_transparent_client_ip": False, "support_ssl": True},
-    }
+def read_changes(document: object) -> list[tuple[float, str, dict[str, Any]]]:
+    """Make (seconds, instance ID, changed fields) from a JSON list of `{"at_s": 60, "instance_id": ..., "tags": {...}}`.
 
-
-def show_body(one: Instance, iso: Callable[[float | None], str]) -> dict[str, object]:
-    """An instance as `GET /instances/{id}` shows it. `updated_at` is spelled `update_at` there."""
-    body = list_item(one, iso)
-    # ShowInstanceResponse of the SDK has update_at and no updated_at.
-    body["update_at"] = body.pop("updated_at")
-    body.update(
-        cache_mode=one.cache_mode,
-        product_type=one.product_type,
-        storage_type="DRAM",
-        replica_count=one.replica_count,
-        sharding_count=one.sharding_count,
-        db_number=256,
-        launched_at=iso(one.launched_at),
-        security_group_name="default",
-        subnet_name="subnet-emulated",
-        subnet_cidr="192.168.0.0/16",
-        enterprise_project_name="default",
-        available_zones=["5c2b2d5c000040008000000000000003"],
-        cloud_service_type_code="hws.service.type.dcs",
-        cloud_resource_type_code="hws.resource.type.dcs3",
-        inquery_spec_code=one.spec_code,
-    )
-    return body
+    Raises: ValueError that says where.
+    """
+    if not isinstance(document, list):
+        raise ValueError("expected a list of changes")
+    changes = []
+    for place, item in enumerate(document):
+        at_s = item.get("at_s") if isinstance(item, Mapping) else None
+        if isinstance(at_s, bool) or not isinstance(at_s, (int, float)) or "instance_id" not in item:
+            raise ValueError(f"[{place}] must be an object with a number at_s, and instance_id")
+        changed = {name: value for name, value in item.items() if name != "at_s"}
+        make_all(Instance, [{"name": "", **changed}], {"instance_id", "name"}, first=place)  # its words are checked now
+        del changed["instance_id"]
+        changes.append((float(at_s), str(item["instance_id"]), changed))
+    return changes

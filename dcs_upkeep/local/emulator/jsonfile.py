@@ -20,10 +20,10 @@ ACCEPTED: dict[str, tuple[type, ...]] = {
 }
 
 
-def make_all(make: type[Made], items: Iterable[object], required: set[str]) -> list[Made]:
-    """Make one `make` of each JSON object. Raises ValueError that names the place."""
+def make_all(make: type[Made], items: Iterable[object], required: set[str], first: int = 0) -> list[Made]:
+    """Make one `make` of each JSON object. Raises ValueError that names the place, counted from `first`."""
     made = []
-    for place, item in enumerate(items):
+    for place, item in enumerate(items, first):
         if not isinstance(item, Mapping) or not required <= item.keys():
             raise ValueError(f"[{place}] must be an object with {' and '.join(sorted(required))}")
         check_fields(make, item, f"[{place}]")

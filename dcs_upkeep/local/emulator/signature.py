@@ -19,11 +19,20 @@ MAX_SKEW = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Keys:
-    """What a caller must hold. `security_token` None: no token is asked for."""
+    """What a caller must hold. `security_token` None: no token is asked for. `valid_until`: clock value, None for ever."""
 
     ak: str
     sk: str
     security_token: str | None = None
+    valid_until: float | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is not let in: a word for the truth, and the text of the answer."""
+
+    reason: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -36,25 +45,47 @@ class SignedRequest:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def scheme(self) -> str:
+        return self.headers.get("authorization", "").partition(" ")[0]
 
-def find_fault_in_signature(request: SignedRequest, keys: Keys, now: datetime) -> str | None:
-    """The reason to refuse this request, or None if it was signed with these keys, recently and unchanged."""
-    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    if scheme != SCHEME:
-        return "authorization header missing or not " + SCHEME
-    parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
-    names = parts.get("SignedHeaders", "").split(";")
-    if parts.get("Access") != keys.ak:
-        return "verify aksk signature fail: unknown access key"
-    if not {"host", "x-sdk-date"} <= set(names):
-        return "verify aksk signature fail: host and x-sdk-date must be signed"
+    @property
+    def access_key(self) -> str:
+        """The key it says it was signed with, empty if it says none."""
+        return self.authorization().get("Access", "")
+
+    def authorization(self) -> dict[str, str]:
+        """The parts of the authorization header: Access, SignedHeaders, Signature."""
+        rest = self.headers.get("authorization", "").partition(" ")[2]
+        return dict(part.strip().partition("=")[::2] for part in rest.split(","))
+
+    def signed_names(self) -> list[str]:
+        return self.authorization().get("SignedHeaders", "").split(";")
+
+
+def find_fault_before_signature(request: SignedRequest, *, known: bool, now: datetime) -> Refusal | None:
+    """What is wrong before the signature is reckoned: scheme, key, signed headers, date."""
+    if request.scheme != SCHEME:
+        return Refusal("unsigned", "authorization header missing or not " + SCHEME)
+    if not known:
+        return Refusal("unknown_key", "verify aksk signature fail: unknown access key")
+    if not {"host", "x-sdk-date"} <= set(request.signed_names()):
+        return Refusal("unsigned", "verify aksk signature fail: host and x-sdk-date must be signed")
     if problem := _find_stale_date(request.headers.get("x-sdk-date", ""), now):
-        return problem
-    if keys.security_token is not None and request.headers.get("x-security-token") != keys.security_token:
-        return "x-security-token missing or wrong"
-    if not hmac.compare_digest(_sign(request, names, keys.sk), parts.get("Signature", "")):
-        return "verify aksk signature fail: signature mismatch"
+        return Refusal("date", problem)
     return None
+
+
+def find_fault_in_token(request: SignedRequest, keys: Keys) -> Refusal | None:
+    """Temporary keys need their token, and the right one."""
+    if keys.security_token is not None and request.headers.get("x-security-token") != keys.security_token:
+        return Refusal("token", "x-security-token missing or wrong")
+    return None
+
+
+def is_signed_with(request: SignedRequest, sk: str) -> bool:
+    """Whether this secret key made the signature over what came."""
+    return hmac.compare_digest(_sign(request, request.signed_names(), sk), request.authorization().get("Signature", ""))
 
 
 def _find_stale_date(text: str, now: datetime) -> str | None:

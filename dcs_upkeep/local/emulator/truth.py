@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Record:
-    """One HTTP request. `status` stays None while nothing has been answered, for good if nothing ever is."""
+    """One HTTP request. `status` stays None while nothing has been answered, for good if nothing ever is.
+
+    `refused`: why the gateway did not let it in: "quota", "signature", "locked_key", "expired_key", "unknown_key",
+    "token", "date" or "unsigned". `access_key`: the key it says it was signed with.
+    """
 
     number: int
     operation: str
@@ -25,6 +29,8 @@ class Record:
     error_code: str | None = None
     fault: str | None = None
     executed: tuple[str, ...] = ()
+    access_key: str = ""
+    refused: str | None = None
 
     @property
     def was_executed(self) -> bool:
@@ -44,6 +50,29 @@ class Execution:
     action: str
     at: float
     by: str = "api"
+
+
+@dataclass
+class QuotaRefusal:
+    """A time in which the account was over its quota, and the calls that were refused in it."""
+
+    began: float
+    until: float
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def called_again(self) -> list[Record]:
+        """The calls by somebody who could know: later than the first refusal."""
+        return [record for record in self.records if record.at > self.began]
+
+
+@dataclass(frozen=True)
+class KeyLock:
+    """A key that wrong signatures locked."""
+
+    access_key: str
+    began: float
+    until: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +95,8 @@ class Truth:
     executed: list[Execution] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     lost_data: set[str] = field(default_factory=set)
+    quota_refusals: list[QuotaRefusal] = field(default_factory=list)
+    key_locks: list[KeyLock] = field(default_factory=list)
     connections: int = 0
     in_flight: int = 0
     max_in_flight: int = 0
@@ -92,11 +123,23 @@ class Truth:
         with self._lock:
             return [done for done in self.executed if done.instance_id == instance_id and done.by == "api"]
 
+    def refused(self, reason: str | None = None) -> list[Record]:
+        """The requests that the gateway did not let in, for this reason or for any."""
+        with self._lock:
+            return [record for record in self.requests if record.refused and reason in (None, record.refused)]
+
+    @property
+    def called_while_refused(self) -> list[Record]:
+        """The calls that were made although the account had already been told 429, within the same window."""
+        with self._lock:
+            return [record for refusal in self.quota_refusals for record in refusal.called_again]
+
     def forget(self) -> None:
         """Start counting anew, between two phases of a test."""
         with self._lock:
-            for kept in (self.requests, self.executed, self.messages, self.lost_data):
+            for kept in (self.requests, self.executed, self.messages, self.quota_refusals, self.key_locks):
                 kept.clear()
+            self.lost_data.clear()
 
     def open_connection(self) -> int:
         with self._lock:
@@ -120,6 +163,14 @@ class Truth:
             self.executed.append(execution)
             if lost_data:
                 self.lost_data.add(execution.instance_id)
+
+    def add_quota_refusal(self, refusal: QuotaRefusal) -> None:
+        with self._lock:
+            self.quota_refusals.append(refusal)
+
+    def add_key_lock(self, lock: KeyLock) -> None:
+        with self._lock:
+            self.key_locks.append(lock)
 
     def add_message(self, message: Message) -> None:
         with self._lock:

@@ -1,0 +1,67 @@
+"""The key pairs that open the emulator: when each is good, and when it is locked for wrong signatures."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from .signature import Keys, Refusal, SignedRequest, find_fault_before_signature, find_fault_in_token, is_signed_with
+from .truth import KeyLock, Truth
+
+# Five wrong signatures in a row lock a key for five minutes.
+WRONG_SIGNATURES, LOCK_S = 5, 300.0
+
+
+class KeyRing:
+    """All pairs there ever were; the newest is what a host would hand out now."""
+
+    def __init__(self, keys: Keys, truth: Truth, now: Callable[[], float], wall_clock: Callable[[], datetime]) -> None:
+        self._keys = [keys]
+        self._truth, self._now, self._wall_clock = truth, now, wall_clock
+        self._lock = threading.RLock()
+        self._wrong: Counter[str] = Counter()
+        self._locked_until: dict[str, float] = {}
+
+    @property
+    def newest(self) -> Keys:
+        return self._keys[-1]
+
+    def renew(self, ak: str | None, sk: str | None, token: str | None, until: float | None, grace_s: float) -> Keys:
+        """Add a pair; those before end `grace_s` seconds from now, or when they would have ended anyway."""
+        with self._lock:
+            ends, number = self._now() + grace_s, len(self._keys) + 1
+            made_up = None if self.newest.security_token is None else f"emulated-token-{number}"
+            new = Keys(ak or f"EMULATEDACCESSKEY{number:03d}", sk or f"emulated-secret-key-{number}", token or made_up, until)
+            self._keys = [replace(old, valid_until=ends if old.valid_until is None else min(ends, old.valid_until)) for old in self._keys]
+            self._keys.append(new)
+            return new
+
+    def refuse(self, request: SignedRequest) -> Refusal | None:
+        """Why this request is 401, or None. A wrong signature counts towards the lock of its key."""
+        ak = request.access_key
+        held = [keys for keys in reversed(self._keys) if keys.ak == ak]
+        if refusal := find_fault_before_signature(request, known=bool(held), now=self._wall_clock()):
+            return refusal
+        with self._lock:
+            now = self._now()
+            if now < self._locked_until.get(ak, now):
+                return Refusal("locked_key", "verify aksk signature fail: the access key is locked for wrong signatures")
+            signer = next((keys for keys in held if is_signed_with(request, keys.sk)), None)
+            if signer is None:
+                self._count_wrong(ak, now)
+                return Refusal("signature", "verify aksk signature fail: signature mismatch")
+            self._wrong[ak] = 0
+            if signer.valid_until is not None and now >= signer.valid_until:
+                what = "security token" if signer.security_token else "access key"
+                return Refusal("expired_key", f"the {what} is expired or no longer exists")
+            return find_fault_in_token(request, signer)
+
+    def _count_wrong(self, ak: str, now: float) -> None:
+        self._wrong[ak] += 1
+        if self._wrong[ak] >= WRONG_SIGNATURES:
+            self._wrong[ak] = 0
+            self._locked_until[ak] = now + LOCK_S
+            self._truth.add_key_lock(KeyLock(ak, now, now + LOCK_S))
