@@ -27,7 +27,8 @@ class Batch:
     """The IDs of one PUT to come. `due` is on the monotonic clock.
 
     `refused`: the 400 that this batch got, so that it is read before anything of it is sent again; `waited`: it was
-    set aside as busy and has waited for its turn.
+    set aside as busy and has waited for its turn. `awaited`: on its way to where the action may begin, so that it is read before its
+    first attempt, `busy_waits` times so far.
     """
 
     ids: tuple[str, ...]
@@ -37,6 +38,7 @@ class Batch:
     busy_waits: int = 0
     refused: Answer | None = None
     waited: bool = False
+    awaited: bool = False
 
     def with_count(self, kind: AnswerKind) -> Batch:
         """The same after one more answer of this kind."""

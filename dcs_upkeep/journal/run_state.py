@@ -56,6 +56,7 @@ class Progress:
     code: str | None = None
     request_id: str | None = None
     baseline: Baseline | None = None
+    guarded_at: float | None = None  # when it was read just before its wave, for the first time
     outcome: Outcome | None = None
 
 
@@ -114,7 +115,9 @@ class RunState:
             case "guarded":
                 self.waves_begun = max(self.waves_begun, entry["wave"])
                 for instance_id, baseline in entry["baseline"].items():
-                    self.progress[instance_id].baseline = baseline
+                    progress = self.progress[instance_id]
+                    progress.baseline = baseline
+                    progress.guarded_at = entry["at"] if progress.guarded_at is None else progress.guarded_at
             case "sending":
                 self._sending(entry)
             case "sent":

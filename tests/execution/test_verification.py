@@ -29,7 +29,7 @@ def shown(status: str, launched_at: str | None = None) -> Instance:
 
 
 def verifier(action: Action = Action.RESTART) -> Verifier:
-    return Verifier(action, settle_s=30.0, timeout_s=600.0)
+    return Verifier(action, settle_s=30.0, timeout_s=600.0, poll_s=10.0)
 
 
 @pytest.mark.parametrize(
