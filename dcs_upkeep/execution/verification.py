@@ -10,6 +10,7 @@ from dcs_upkeep.journal.run_state import Progress
 
 NOT_EXECUTED = "it was not executed"
 NOT_ALONE = "another actor cannot be excluded"
+GONE = "DELETED"
 NEARLY = 0.9  # of a poll: two readings are a poll apart, up to what clocks round
 
 
@@ -74,7 +75,7 @@ class Verifier:
             # Also when time is over: who comes late, after a takeover, must not call failed what is back.
             return self._judge_end(progress, held_s, doubtful)
         seen_twice = held_s >= self.poll_s * NEARLY
-        if instance is None and seen_twice:
+        if looks(instance) == GONE and seen_twice:
             return OutcomeKind.FAILED, f"it is gone: DCS does not list it any more{doubtful}", None
         was_error = progress.baseline is not None and progress.baseline["status"] == "ERROR"
         if instance is not None and instance.status == "ERROR" and seen_twice and (progress.seen_busy or not was_error):
@@ -97,8 +98,8 @@ class Verifier:
 
 def looks(instance: Instance | None) -> str:
     """What a reading shows, as far as it matters how long it holds: an end state under a background task is none yet."""
-    if instance is None:
-        return "gone"
+    if instance is None or instance.status == GONE:
+        return GONE
     return f"{instance.status} with a task" if instance.has_task else instance.status
 
 

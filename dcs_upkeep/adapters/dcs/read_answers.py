@@ -112,7 +112,9 @@ def _tags(value: object) -> dict[str, str] | None:
     if value is None:
         return {}
     if isinstance(value, dict):
-        return {_text(key): _text(word) for key, word in value.items()}
+        value = [{"key": key, "value": word} for key, word in value.items()]
     if not isinstance(value, list) or not all(isinstance(row, dict) and _text(row.get("key")) for row in value):
+        return None
+    if any(isinstance(row.get("value"), dict | list) for row in value):
         return None
     return {_text(row["key"]): _text(row.get("value")) for row in value}
