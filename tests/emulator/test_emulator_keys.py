@@ -44,6 +44,15 @@ def test_old_keys_may_be_good_for_a_while(start, connect, fleet, clock):
     assert found == [(4, 4), (REFUSED, 4), (REFUSED, 4), (REFUSED, REFUSED)]
 
 
+def test_a_grace_does_not_make_a_key_live_longer(start, connect, fleet, clock):
+    """A pair that ends at 100 s ends at 100 s, though the next one is there."""
+    emu = start(fleet, key_valid_until=100)
+    before = connect(emu)
+    emu.rotate_keys(grace_s=3600)
+    clock.advance(100)
+    assert answer_to(before) == REFUSED
+
+
 def test_a_token_ends_at_its_time(start, connect, fleet, clock):
     """An agency's token is good for so long, whoever still holds it."""
     emu = start(fleet, security_token="token-1", key_valid_until=3600)

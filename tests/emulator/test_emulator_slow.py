@@ -28,7 +28,7 @@ class Waits:
             self.seconds.append(seconds)
 
 
-@pytest.mark.parametrize(("kind", "enough"), [("trickle", 500), ("slow_head", 6)])
+@pytest.mark.parametrize(("kind", "enough"), [("trickle", range(500, 50_000)), ("slow_head", range(6, 12))])
 def test_the_answer_comes_whole_in_many_pieces(start, connect, fleet, kind, enough):
     """40 seconds of body defeat a read timeout of one second, for each read is answered."""
     waits = Waits()
@@ -37,7 +37,7 @@ def test_the_answer_comes_whole_in_many_pieces(start, connect, fleet, kind, enou
     first, second = (client.list_instances(ListInstancesRequest()) for _ in range(2))
     assert first.raw_content == second.raw_content
     assert waits.seconds == [1] * len(waits.seconds)
-    assert len(waits.seconds) > enough
+    assert len(waits.seconds) in enough
     assert emu.truth.connections == 1
 
 
