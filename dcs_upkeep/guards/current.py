@@ -74,7 +74,8 @@ STATE: Guard[CurrentFacts] = Guard(
     default="on",
     refuses_when="the action cannot begin from the instance's status (`restart`: RUNNING or ERROR; "
     "`soft_restart`, `flush`, `stop`: RUNNING; `start`: CLOSED), the status is missing or unknown to this tool, or DCS shows a "
-    "background task (`task` of `show_instance`). `start` waits for CLOSING and `stop` for STARTING within the watch time",
+    "background task (`task` of `show_instance`; the list by which more than five are read does not tell). "
+    "`start` waits for CLOSING and `stop` for STARTING within the watch time",
     how_to_lift="Wait until the operation has ended, or repair the instance; one already in the action's end state is skipped, not refused",
     check=lambda facts: state(facts.policy.action, facts.instance.status, has_task=facts.instance.has_task),
 )

@@ -59,6 +59,7 @@ def test_whose_task_begins_before_its_call_waits_for_it_and_nobody_else_does() -
         assert ends[0] < 20
         assert ends[2] < 20
         assert ends[1] >= 100
+        assert [len(one.ids) for one in w.puts] == [3, 2, 1]  # a reading names it, so nothing is tried in halves
 
 
 def test_an_end_state_under_a_task_is_not_completed_yet() -> None:
