@@ -17,3 +17,8 @@ def test_an_instance_is_told_of_unless_its_outcome_is_fine(kind: OutcomeKind) ->
 def test_an_outcome_that_is_not_known_here_is_told() -> None:
     """The report of a later version may have one."""
     assert sentence("instance.verified", {"instance_id": "a", "outcome": "vanished", "reason": "because"}) == "  a: vanished, because"
+
+
+def test_who_watches_is_told_what_is_waited_for() -> None:
+    """Else a start that meets a stop shows nothing for half an hour."""
+    assert sentence("wave.waited", {"wave": 1, "waiting": 2, "reason": "it is CLOSING"}) == "wave 1: 2 waited for, it is CLOSING"
