@@ -46,7 +46,9 @@ class Sign(StrEnum):
 class ActionRule:
     """One action: how it shows itself in an instance's status, from where it may begin, and what it may cost.
 
-    `skipped_on`: the status in which there is nothing to do. `again_after_refusal`: whether an ID that the API has refused (400, 404)
+    `skipped_on`: the status in which there is nothing to do. `waits_for`: statuses that lead by themselves to where the action may begin,
+    so that an instance in one is waited for and not refused: the morning's start may meet the end of the evening's stop.
+    `again_after_refusal`: whether an ID that the API has refused (400, 404)
     may be sent again once a reading shows that it was not acted on. `needs_journal_on_host`: a repeated delivery would do harm.
     """
 
@@ -58,6 +60,7 @@ class ActionRule:
     data_loss: DataLoss
     evidence: frozenset[Sign]
     again_after_refusal: bool = True
+    waits_for: frozenset[str] = frozenset()
     needs_journal_on_host: bool = False
 
 
@@ -79,8 +82,12 @@ RULES: Mapping[Action, ActionRule] = MappingProxyType(
             again_after_refusal=False,
             needs_journal_on_host=True,
         ),
-        Action.STOP: ActionRule("CLOSING", "CLOSED", frozenset({"RUNNING"}), "CLOSED", True, DataLoss.DEPENDS, _MOVED),
-        Action.START: ActionRule("STARTING", "RUNNING", frozenset({"CLOSED"}), "RUNNING", True, DataLoss.NEVER, _MOVED),
+        Action.STOP: ActionRule(
+            "CLOSING", "CLOSED", frozenset({"RUNNING"}), "CLOSED", True, DataLoss.DEPENDS, _MOVED, waits_for=frozenset({"STARTING"})
+        ),
+        Action.START: ActionRule(
+            "STARTING", "RUNNING", frozenset({"CLOSED"}), "RUNNING", True, DataLoss.NEVER, _MOVED, waits_for=frozenset({"CLOSING"})
+        ),
     }
 )
 

@@ -49,7 +49,9 @@ class Location:
 class Instance:
     """One DCS instance as the API shows it now. A None field was not in the answer that it was read from.
 
-    Source: ListInstances and ShowInstance; `launched_at`, `cache_mode` and `replica_count` are only in the latter.
+    `tags` None: the answer had no such field, which is not the same as no tags. `has_task`: whether DCS is still working on it in the
+    background, whatever its status. Source: ListInstances and ShowInstance; `launched_at`, `cache_mode`, `replica_count` and `task`
+    are only in the latter.
     """
 
     instance_id: str
@@ -57,7 +59,7 @@ class Instance:
     status: str
     engine: str = "Redis"
     engine_version: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] | None = field(default_factory=dict)
     spec_code: str = ""
     updated_at: str | None = None
     maintain_begin: str | None = None
@@ -65,6 +67,7 @@ class Instance:
     launched_at: str | None = None
     cache_mode: str | None = None
     replica_count: int | None = None
+    has_task: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

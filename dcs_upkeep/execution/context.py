@@ -139,7 +139,7 @@ def make_context(spec: RunSpec, settings: Settings, location: Location, ports: P
         writer=writer,
         locks=InstanceLocks(journal, location.project_id, spec.run_id, ports.clock, terms) if journal else None,
         deadline=ports.deadline.keep(CLOSE_S + (PUBLISH_S if settings.topics else 0.0)),
-        verifier=Verifier(action_of(request), settings.settle_s, timeout_s),
+        verifier=Verifier(action_of(request), settings.settle_s, timeout_s, settings.poll_s),
         rate=SendRate(settings.batch_size, settings.parallel_calls),
         began_at=datetime.fromtimestamp(claimed["at"], UTC) if claimed else ports.clock.now(),
     )

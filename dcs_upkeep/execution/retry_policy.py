@@ -31,6 +31,7 @@ class Batch:
 
     `refused`: the 400 that this batch got, so that it is read before anything of it is sent again; `was_read`: it was, so that
     what is left of it is known not to be executed; `waited`: it was set aside as busy and has waited for its turn.
+    `awaited`: on its way to where the action may begin, so that it is read before its first attempt, `busy_waits` times so far.
     """
 
     ids: tuple[str, ...]
@@ -41,6 +42,7 @@ class Batch:
     refused: Answer | None = None
     was_read: bool = False
     waited: bool = False
+    awaited: bool = False
 
     def with_count(self, kind: AnswerKind) -> Batch:
         """The same after one more answer of this kind."""

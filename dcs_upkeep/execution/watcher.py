@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Instance, OutcomeKind
 from dcs_upkeep.execution.context import RunContext, Settled
+from dcs_upkeep.execution.verification import looks
 from dcs_upkeep.journal.run_state import Progress, Stage
 
 FIRST_POLL_S = 3.0  # soon after the first answer, so that a short restart's busy state is not missed
@@ -21,7 +22,8 @@ class WaveWatcher:
         self._number = number
         self._verifier = context.verifier
         self._ports = context.ports
-        self._end_since: dict[str, float] = {}
+        self._held: dict[str, tuple[str, float]] = {}  # what each showed last, and since when, on the monotonic clock
+        self._unread_since: float | None = None
         self.due: float | None = None
 
     def watched(self, aside: Collection[str] = ()) -> list[Progress]:
@@ -58,8 +60,12 @@ class WaveWatcher:
             shown = {**(dcs.read(others) if others else {}), **(dcs.show(doubtful) if doubtful else {})}
         except CloudError as err:
             self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
-            self._give_up_unread(watched, str(err))
+            self._unread_since = now if self._unread_since is None else self._unread_since
+            # Not at the first reading that fails: a run that is taken over late has had no other.
+            if now - self._unread_since >= self._verifier.settle_s:
+                self._give_up_unread(watched, str(err))
             return
+        self._unread_since = None
         self._take_in(watched, shown)
         self._ports.log(
             "wave.polled",
@@ -103,13 +109,17 @@ class WaveWatcher:
             return progress, OutcomeKind.UNKNOWN, reason, None
         if self._context.plan.watch_timeout_s is None:
             return None
-        if status == self._verifier.rule.end:
-            held_s = now - self._end_since.setdefault(progress.instance_id, now)
-        else:
-            held_s = 0.0
-            self._end_since.pop(progress.instance_id, None)
-        found = self._verifier.judge_effect(progress, instance, held_s, now)
+        found = self._verifier.judge_effect(progress, instance, self._held_s(progress.instance_id, instance), now)
         return (progress, *found) if found else None
+
+    def _held_s(self, instance_id: str, instance: Instance | None) -> float:
+        """How long every reading of this invocation has shown what this one shows."""
+        shown, now = looks(instance), self._ports.clock.monotonic()
+        before, since = self._held.get(instance_id, ("", now))
+        if before != shown:
+            since = now
+        self._held[instance_id] = shown, since
+        return now - since
 
     def _give_up_unread(self, watched: Sequence[Progress], why: str) -> None:
         """If reading fails until the time is over, say what is known, and let no further wave begin on that."""

@@ -13,10 +13,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import assert_never
 
-from dcs_upkeep.domain.actions import TRANSIENT_STATES
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Instance, Outcome, OutcomeKind
 from dcs_upkeep.execution import retry_policy
+from dcs_upkeep.execution.awaited import Awaited
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.preflight import Preflight
 from dcs_upkeep.execution.retry_policy import (
@@ -32,11 +32,11 @@ from dcs_upkeep.execution.retry_policy import (
     Watch,
 )
 from dcs_upkeep.execution.stop_conditions import StopConditions
+from dcs_upkeep.execution.verification import NOT_EXECUTED
 from dcs_upkeep.execution.watcher import WaveWatcher
 from dcs_upkeep.journal.run_state import Stage
 from dcs_upkeep.reporting.run_log import log_outcome
 
-NOT_EXECUTED = "it was not executed"
 BAD_REQUEST = "the API refuses the request itself"
 
 
@@ -54,12 +54,17 @@ class Wave:
         self._queue: deque[Batch] = deque()
         self._in_flight: dict[Future[Answer], tuple[int, Batch]] = {}
         self._watcher = WaveWatcher(context, number)
+        self._awaited = Awaited(context, number)
         self._send_deadline = self._now() + context.verifier.timeout_s
 
     def run(self) -> None:
         """Go on until every instance of the wave has its outcome, or time is up, or sending was stopped and nothing is left to watch."""
-        pending = [progress.instance_id for progress in self._context.state.at_stage(Stage.PENDING, wave=self._number)]
-        self._enqueue(retry_policy.split(pending, self._rate.batch_size), Batch(()))
+        pending = self._context.state.at_stage(Stage.PENDING, wave=self._number)
+        awaited = tuple(progress.instance_id for progress in pending if self._awaited.concerns(progress))
+        ready = [progress.instance_id for progress in pending if progress.instance_id not in awaited]
+        self._enqueue(retry_policy.split(ready, self._rate.batch_size), Batch(()))
+        if awaited:
+            self._queue.append(Batch(awaited, due=self._now() + self._context.settings.poll_s, awaited=True, busy_waits=1))
         if self._watcher.watched():  # taken over from an earlier invocation
             self._watcher.expect_now()
         with ThreadPoolExecutor(max_workers=max(1, self._rate.parallel), thread_name_prefix="send") as pool:
@@ -103,6 +108,8 @@ class Wave:
             elif not self._stops.may_send():
                 self._drop_unsent()
                 return
+            elif batch.awaited:
+                self._look_at_awaited(batch)
             else:
                 self._attempt(batch, pool)
 
@@ -122,6 +129,13 @@ class Wave:
             return
         self._rate.next_at = self._now() + self._rate.gap_s
         self._in_flight[pool.submit(self._send, ids)] = (attempt, replace(batch, ids=ids))
+
+    def _look_at_awaited(self, batch: Batch) -> None:
+        """Those that have come to where the action may begin are sent; only the others wait on."""
+        found = self._awaited.look(batch.ids, batch.busy_waits)
+        self._enqueue(retry_policy.split(found.ready, self._rate.batch_size), Batch(()))
+        if found.waiting:
+            self._queue.append(replace(batch, ids=found.waiting, due=found.due, busy_waits=batch.busy_waits + 1))
 
     def _send(self, ids: tuple[str, ...]) -> Answer:
         """One attempt, in a thread of its own. It leaves only if it is sure to end while nobody else may act on this run.
@@ -233,12 +247,12 @@ class Wave:
         """Whether the reading shows why this ID was refused: it then fails, or waits until it is no longer busy."""
         if instance is None:
             self._context.fail((instance_id,), f"{refused.what}; it is no longer listed")
+        elif busy := self._context.verifier.busy_with(instance):
+            self._wait_for((instance_id,), batch, refused, busy)
         elif instance.status in self._context.verifier.rule.allowed_from:
             return False
-        elif instance.status in TRANSIENT_STATES:
-            self._wait_for((instance_id,), batch, refused, f"it is {instance.status}")
         else:
-            self._context.fail((instance_id,), f"{refused.what}; it is {instance.status}")
+            self._context.fail((instance_id,), f"{refused.what}; it is {instance.status or 'without a status in the answer'}")
         return True
 
     def _after_reading(self, fit: tuple[str, ...], batch: Batch, refused: Answer, *, culprit_found: bool) -> None:

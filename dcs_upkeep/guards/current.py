@@ -44,11 +44,18 @@ def is_skip(action: Action, status: str) -> bool:
     return status == RULES[action].skipped_on
 
 
-def state(action: Action, status: str) -> str | None:
-    """Whether the action may begin from this status. One that `is_skip` holds for is not allowed either."""
+def state(action: Action, status: str, *, has_task: bool | None = None) -> str | None:
+    """Whether the action may begin from this status, or from one that leads there by itself. One that `is_skip` holds for may not.
+
+    `has_task` None: the answer did not tell, as lists do not.
+    """
     rule = RULES[action]
     if status in rule.allowed_from:
+        return _task(status) if has_task else None
+    if status in rule.waits_for:
         return None
+    if not status:
+        return f"the answer of DCS has no status of this instance, and {action} requires {' or '.join(sorted(rule.allowed_from))}"
     needed = f"{action} requires {' or '.join(sorted(rule.allowed_from))}"
     if status in TRANSIENT_STATES:
         return f"its status is {status}, and {needed}; try again when that operation has ended"
@@ -57,22 +64,31 @@ def state(action: Action, status: str) -> str | None:
     return f"its status {shorten(status)} is unknown to this tool, and {needed}"
 
 
+def _task(status: str) -> str:
+    return f"DCS is still working on it (a background task), though its status is {status}; try again when that has ended"
+
+
 STATE: Guard[CurrentFacts] = Guard(
     name="state",
     setting="-",
     default="on",
     refuses_when="the action cannot begin from the instance's status (`restart`: RUNNING or ERROR; "
-    "`soft_restart`, `flush`, `stop`: RUNNING; `start`: CLOSED), or the status is unknown to this tool",
+    "`soft_restart`, `flush`, `stop`: RUNNING; `start`: CLOSED), the status is missing or unknown to this tool, or DCS shows a "
+    "background task (`task` of `show_instance`; the list by which more than five are read does not tell). "
+    "`start` waits for CLOSING and `stop` for STARTING within the watch time",
     how_to_lift="Wait until the operation has ended, or repair the instance; one already in the action's end state is skipped, not refused",
-    check=lambda facts: state(facts.policy.action, facts.instance.status),
+    check=lambda facts: state(facts.policy.action, facts.instance.status, has_task=facts.instance.has_task),
 )
 
 
-def hold(tags: Mapping[str, str], now: datetime) -> str | None:
+def hold(tags: Mapping[str, str] | None, now: datetime) -> str | None:
     """Whether the tag `upkeep-hold` asks to leave the instance alone: until a time, or to the end of a date in UTC.
 
     An empty or unreadable value holds. Letter case of the tag's key does not count; of several the strictest does.
+    `tags` None: DCS did not tell them, so nobody knows.
     """
+    if tags is None:
+        return f"whether it is on hold cannot be told: the answer of DCS has no tags of this instance (such as {HOLD_TAG}) that can be read"
     for key, value in tags.items():
         if plain(key) != HOLD_TAG:
             continue
@@ -91,7 +107,7 @@ HOLD: Guard[CurrentFacts] = Guard(
     setting="tag `upkeep-hold` on the instance",
     default="no tag",
     refuses_when="the tag's date (to the end of that day in UTC) or time (UTC if it names no zone) has not passed; "
-    "an empty or unreadable value holds too",
+    "an empty or unreadable value holds too, and so does an answer of DCS without the field `tags`",
     how_to_lift="Remove the tag, or wait",
     check=lambda facts: hold(facts.instance.tags, facts.now),
 )

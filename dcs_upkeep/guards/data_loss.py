@@ -56,12 +56,12 @@ def is_single_by_spec(spec_code: str) -> bool:
     return _SINGLE.search(spec_code.lower()) is not None
 
 
-def disposable(tags: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> bool:
+def disposable(tags: Mapping[str, str] | None, pairs: Iterable[tuple[str, str]]) -> bool:
     """Whether the operator's tags say that this data may go: exempt from approval. A value `*` stands for any.
 
-    Exact, letter case too, unlike `protected`: here a mistaken match would destroy data.
+    Exact, letter case too, unlike `protected`: here a mistaken match would destroy data. `tags` None, not told, says nothing.
     """
-    return any(key in tags and wanted in ("*", tags[key]) for key, wanted in pairs)
+    return tags is not None and any(key in tags and wanted in ("*", tags[key]) for key, wanted in pairs)
 
 
 def _shown(value: str | None) -> str:

@@ -51,8 +51,12 @@ def engine(action: Action, instance: Instance) -> str | None:
     if not RULES[action].needs_redis_4:
         return None
     needed = f"{action} requires Redis 4.0 or later"
+    if not instance.engine.strip():
+        return f"{needed}, and the answer of DCS does not name the engine"
     if instance.engine.strip().casefold() != "redis":
         return f"{needed}, and the engine is {shorten(instance.engine)}"
+    if not instance.engine_version.strip():
+        return f"{needed}, and the answer of DCS does not name the version"
     version = re.fullmatch(r"(\d{1,4})(?:\.\d{1,6})*", instance.engine_version.strip(), re.ASCII)
     if not version:
         return f"{needed}, and the version {shorten(instance.engine_version)} cannot be read"
@@ -70,11 +74,14 @@ ENGINE: Guard[InstanceFacts] = Guard(
 )
 
 
-def protected(tags: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> str | None:
+def protected(tags: Mapping[str, str] | None, pairs: Iterable[tuple[str, str]]) -> str | None:
     """Whether a tag of the operator's puts the instance out of reach. A value `*` stands for any.
 
     Letter case and outer spaces do not count: `Upkeep=Never` was meant to protect, and a mistaken refusal is soon undone.
+    `tags` None: DCS did not tell them, so nobody knows.
     """
+    if tags is None:
+        return "whether a tag protects it cannot be told: the answer of DCS has no tags of this instance that can be read"
     for key, value in tags.items():
         for wanted_key, wanted in pairs:
             if plain(key) == plain(wanted_key) and (wanted == "*" or plain(value) == plain(wanted)):
@@ -87,8 +94,9 @@ PROTECTED: Guard[InstanceFacts] = Guard(
     permanent=True,
     setting="`UPKEEP_PROTECTED_TAGS`",
     default="`upkeep=never`",
-    refuses_when="the instance has any of these tags; a value `*` means any value, letter case is ignored",
-    how_to_lift="Remove the tag from the instance, or the pair from the setting",
+    refuses_when="the instance has any of these tags; a value `*` means any value, letter case is ignored. "
+    "Also if the answer of DCS has no field `tags`: then nobody knows",
+    how_to_lift="Remove the tag from the instance, or the pair from the setting; where DCS told no tags, send the event again later",
     check=lambda facts: protected(facts.listed.tags, facts.policy.protected_tags),
 )
 

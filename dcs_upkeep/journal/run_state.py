@@ -64,6 +64,7 @@ class Progress:
     code: str | None = None
     request_id: str | None = None
     baseline: Baseline | None = None
+    guarded_at: float | None = None  # when it was read just before its wave, for the first time
     outcome: Outcome | None = None
     done_at: float | None = None
 
@@ -131,6 +132,7 @@ class RunState:
                     progress = self.progress[instance_id]
                     progress.baseline = baseline
                     progress.classified_at = entry.get("classified_at", progress.classified_at)
+                    progress.guarded_at = entry["at"] if progress.guarded_at is None else progress.guarded_at
             case "sending":
                 self._sending(entry)
             case "sent":

@@ -98,6 +98,8 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
             return f"wave {fields['wave']}: {_wave_words(event, fields)}"
         case "wave.sent":
             return f"wave {fields['wave']}: sent {fields['instances']}, {fields['reason']}"
+        case "wave.waited":
+            return f"wave {fields['wave']}: {fields['waiting']} waited for, {fields['reason']}"
         case "instance.verified" if not _is_fine(fields.get("outcome")):
             return f"  {fields.get('name') or fields['instance_id']}: {fields['outcome']}, {fields['reason']}"
         case "topic.published":

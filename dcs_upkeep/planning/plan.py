@@ -70,7 +70,9 @@ def make_plan(
     outcomes = {
         one: evaluate_instance(fleet.get(one), one, policy, now, firing=found.firing, triggered_by=found.triggered_by) for one in ids
     }
-    targets = [fleet[one] for one in ids if outcomes[one] is None]
+    # What is to be waited for comes last, so that nothing that is ready waits with it, the canary least of all.
+    waits_for = RULES[policy.action].waits_for
+    targets = sorted((fleet[one] for one in ids if outcomes[one] is None), key=lambda instance: instance.status in waits_for)
     facts = PlanFacts(
         request=request,
         action=policy.action,

@@ -46,7 +46,7 @@ def _take(rest: Sequence[Instance], room: int, spread_by: str | None) -> tuple[s
     wave: list[str] = []
     values: set[str | None] = set()
     for instance in rest:
-        value = instance.tags.get(spread_by)
+        value = (instance.tags or {}).get(spread_by)
         if len(wave) < room and value not in values:
             values.add(value)
             wave.append(instance.instance_id)

@@ -38,8 +38,8 @@ def test_a_guard_given_nonsense_refuses_if_it_is_asked():
     calls = [
         ask("engine", permanent.engine, Action.FLUSH, redis(engine=None)),
         ask("engine", permanent.engine, "explode", redis()),
-        ask("protected", permanent.protected, None, [("upkeep", "never")]),
-        ask("hold", current.hold, None, NOW),
+        ask("protected", permanent.protected, 7, [("upkeep", "never")]),
+        ask("hold", current.hold, 7, NOW),
         ask("state", current.state, Action.RESTART, None),
         ask("window", per_call.window, None, NOW),
         ask("maintenance_window", current.maintenance_window, 2, 3, NOW),
@@ -169,6 +169,14 @@ def test_a_protected_tag_puts_an_instance_out_of_reach(tags, pairs, allowed):
     assert allowed or refused(reason, next(iter(tags)))
 
 
+@pytest.mark.parametrize("pairs", [[("upkeep", "never")], []])
+def test_tags_that_were_not_told_protect_and_hold_and_are_not_disposable(pairs):
+    """What is unknown refuses, and never takes a protection away."""
+    assert refused(permanent.protected(None, pairs), "cannot be told", "no tags")
+    assert refused(current.hold(None, NOW), "cannot be told", "upkeep-hold")
+    assert data_loss.disposable(None, [("tier", "*")]) is False
+
+
 # --- time-dependent ----------------------------------------------------------------------------------------------
 
 EVERY_STATE = sorted(
@@ -181,8 +189,24 @@ EVERY_STATE = sorted(
 def test_an_action_begins_only_from_the_states_that_its_rule_names(action, status):
     """Everything else is refused, the states of tomorrow too, with the state and what would be needed in the reason."""
     reason = current.state(action, status)
-    assert (reason is None) is (status in RULES[action].allowed_from)
+    assert (reason is None) is (status in RULES[action].allowed_from | RULES[action].waits_for)
     assert reason is None or refused(reason, status, action, *RULES[action].allowed_from)
+
+
+def test_only_what_leads_where_the_action_may_begin_is_waited_for():
+    """A start after CLOSING and a stop after STARTING; what a restart would wait for, somebody else is doing."""
+    waits_for = {action: set(rule.waits_for) for action, rule in RULES.items() if rule.waits_for}
+    assert waits_for == {Action.STOP: {"STARTING"}, Action.START: {"CLOSING"}}
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("status", ["RUNNING", "CLOSED", "ERROR"])
+def test_an_instance_that_has_a_task_is_busy_whatever_its_status(action, status):
+    """RUNNING is shown while DCS is still changing it; a list does not tell."""
+    may_begin = status in RULES[action].allowed_from
+    for has_task, allowed in ((None, may_begin), (False, may_begin), (True, False)):
+        assert (current.state(action, status, has_task=has_task) is None) is allowed
+    assert not may_begin or refused(current.state(action, status, has_task=True), "still working on it", status)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +236,7 @@ def test_an_instance_already_where_the_action_leads_is_skipped_and_never_acted_o
         ("CREATEFAILED", "creation failed"),
         ("UPGRADING", "try again"),
         ("BACKINGUP", "unknown to this tool"),
+        ("", "no status"),
     ],
 )
 def test_a_refused_state_says_in_words_what_is_the_matter(status, words):

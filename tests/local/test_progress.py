@@ -24,3 +24,8 @@ def test_that_everything_is_stopped_is_told_with_what_to_release() -> None:
     assert told is not None
     assert "HALTED" in told
     assert "release halt-0" in told
+
+
+def test_who_watches_is_told_what_is_waited_for() -> None:
+    """Else a start that meets a stop shows nothing for half an hour."""
+    assert sentence("wave.waited", {"wave": 1, "waiting": 2, "reason": "it is CLOSING"}) == "wave 1: 2 waited for, it is CLOSING"

@@ -35,6 +35,23 @@ def to_be_read(request: dict[str, Any], known: dict[str, Instance], settings: Se
     return to_classify(selected(asked, known), known, make_policy(asked, settings))
 
 
+def test_whose_tags_were_not_told_stays_in_and_is_refused_for_a_person_to_see() -> None:
+    """Left out it would be missing without a word; whether it is excluded nobody knows either."""
+    known = fleet(instance(1), instance(2, tags=None), instance(3, tags={}), instance(4, tags=None, name="other"))
+    request = {"action": "restart", "select": {"tags": {"env": "prod"}, "name": "cache-*", "exclude_tags": {"tier": "payment"}}}
+    made = plan(request, known)
+    assert made.waves == ((instance(1).instance_id,),)
+    assert [(one.instance_id, one.guard) for one in made.settled] == [(instance(2).instance_id, "protected")]
+    assert set(made.covered) == {instance(1).instance_id}
+
+
+def test_what_is_to_be_waited_for_comes_last() -> None:
+    """As canary it would keep everything that is ready waiting."""
+    known = fleet(instance(1, status="CLOSING"), instance(2, status="CLOSED"), instance(3, status="CLOSED"))
+    request = {"action": "start", "instances": [instance(number).instance_id for number in (1, 2, 3)]}
+    assert plan(request, known).waves == ((instance(2).instance_id,), (instance(3).instance_id, instance(1).instance_id))
+
+
 def test_an_explicit_id_that_does_not_exist_is_refused_by_name() -> None:
     made = plan({"action": "restart", "instances": [instance(1).instance_id, instance(9).instance_id]}, fleet(instance(1)))
     (refused,) = made.settled

@@ -196,12 +196,13 @@ class SimBackups:
         self._world = world
         self._dcs = dcs
 
-    def begin(self, instance_id: str, remark: str) -> str:
+    def begin(self, instance_id: str, remark: str, not_before: datetime) -> str:
         self._dcs.ask("backup")
         now = self._world.scheduler.now
         rows = self._world.backups.setdefault(instance_id, [])
         for row in rows:
-            if row["remark"] == remark and row["ends_in"] == "succeed":
+            begun = BASE + float(str(row["at"]))
+            if row["remark"] == remark and row["ends_in"] == "succeed" and begun >= not_before.timestamp():
                 return str(row["id"])
         fails = self._world.faults.meet("backup", now, "backup") is not None
         row = {"id": f"backup-{instance_id[:8]}-{len(rows)}", "remark": remark, "at": now, "done_at": now + 25.0}

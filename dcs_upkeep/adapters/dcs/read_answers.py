@@ -68,7 +68,7 @@ def instance_of(row: Mapping[str, Any]) -> Instance | None:
         status=_text(row.get("status")).upper(),
         engine=_text(row.get("engine")),
         engine_version=_text(row.get("engine_version")),
-        tags=_tags(row.get("tags")),
+        tags=_tags(row["tags"]) if "tags" in row else None,
         spec_code=_text(row.get("spec_code")),
         # `show` spells it update_at (SDK 3.1.219, show_instance_response.py).
         updated_at=_known(row.get("updated_at") or row.get("update_at")),
@@ -77,6 +77,8 @@ def instance_of(row: Mapping[str, Any]) -> Instance | None:
         launched_at=_known(row.get("launched_at")),
         cache_mode=_known(row.get("cache_mode")),
         replica_count=_number(row.get("replica_count")),
+        # Only `show` has it. Its shape is documented nowhere; Terraform's provider waits until it is null.
+        has_task=row["task"] is not None if "task" in row else None,
     )
 
 
@@ -102,11 +104,17 @@ def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _tags(value: object) -> dict[str, str]:
-    """Tag key -> value. The documented sample holds a number as key, and an instance without tags may have null."""
-    if isinstance(value, dict):
-        return {_text(key): _text(word) for key, word in value.items()}
-    if not isinstance(value, list):
+def _tags(value: object) -> dict[str, str] | None:
+    """Tag key -> value; None if a tag cannot be read, since that one may protect.
+
+    The documented sample holds a number as key, and an instance without tags may have null.
+    """
+    if value is None:
         return {}
-    rows = [row for row in value if isinstance(row, dict) and row.get("key") is not None]
-    return {_text(row["key"]): _text(row.get("value")) for row in rows}
+    if isinstance(value, dict):
+        value = [{"key": key, "value": word} for key, word in value.items()]
+    if not isinstance(value, list) or not all(isinstance(row, dict) and _text(row.get("key")) for row in value):
+        return None
+    if any(isinstance(row.get("value"), dict | list) for row in value):
+        return None
+    return {_text(row["key"]): _text(row.get("value")) for row in value}
