@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -78,6 +78,32 @@ def test_one_approving_event_in_four_messages_starts_one_run() -> None:
             approval_refusal(w, sns(event, f"m-{number}"), "used by run", first["run_id"][:20], "one approval starts one run")
         assert w.run(sns(event, "m-1"))["replayed"]
         assert max(w.executions().values()) == 1
+
+
+class Overtaken(MemoryJournal):
+    """A journal in which something happens just before the first `used` is written."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.before_use: Callable[[], object] | None = None
+
+    def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
+        if entry.get("kind") == "used" and self.before_use is not None:
+            happens, self.before_use = self.before_use, None
+            happens()
+        super().append(stream, seq, entry)
+
+
+def test_of_two_events_that_both_found_the_approval_unused_one_is_carried_out() -> None:
+    with world(3) as w:
+        w.journal = journal = Overtaken(w.clock)
+        event = w.approving(flush(w))
+        journal.before_use = lambda: w.run({**event, "run_id": "first"})
+        report = w.refused({**event, "run_id": "second"})
+        assert {row["guard"] for row in report["instances"]} == {"approval"}
+        assert "first" in report["instances"][0]["reason"]
+        assert max(w.executions().values()) == 1
+        assert w.run(printed_event(report))["counts"] == {"completed": 2}
 
 
 def test_two_dry_runs_of_one_plan_are_two_approvals() -> None:
