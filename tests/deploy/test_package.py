@@ -73,21 +73,18 @@ def emu() -> Iterator[Emulator]:
         yield running
 
 
-@pytest.mark.xdist_group("package")
 def test_two_builds_are_byte_equal(built: dict[str, Path]) -> None:
     """The two hosts' packages are two builds of the same lock."""
     assert package.LOCKS["functiongraph"] == package.LOCKS["lambda"]
     assert built["functiongraph"].read_bytes() == built["lambda"].read_bytes()
 
 
-@pytest.mark.xdist_group("package")
 def test_sizes_fit_functiongraph_s_console(built: dict[str, Path], wheels: Path, tmp_path: Path) -> None:
     """Its console takes 40 MB; with bytecode where this machine has the interpreter."""
     assert built["functiongraph"].stat().st_size < 20_000_000
     assert package.build("functiongraph", PYTHON, tmp_path, geminidb=True, wheels=wheels).stat().st_size < 35_000_000
 
 
-@pytest.mark.xdist_group("package")
 def test_nothing_else_is_inside(built: dict[str, Path]) -> None:
     names = zipfile.ZipFile(built["functiongraph"]).namelist()
     assert "handler.py" in names
@@ -98,7 +95,6 @@ def test_nothing_else_is_inside(built: dict[str, Path]) -> None:
     ]
 
 
-@pytest.mark.xdist_group("package")
 def test_every_module_is_compiled_for_a_folder_that_cannot_be_written_to(built: dict[str, Path]) -> None:
     """Where the interpreter is at hand; unchecked, since a platform that unpacks may change the times of the sources."""
     if package.find_interpreter(PYTHON) is None:
@@ -112,7 +108,6 @@ def test_every_module_is_compiled_for_a_folder_that_cannot_be_written_to(built: 
             assert int.from_bytes(compiled[4:8], "little") == 1, "PEP 552: by hash, not checked"
 
 
-@pytest.mark.xdist_group("package")
 @pytest.mark.parametrize("host", ["functiongraph", "lambda"])
 @pytest.mark.parametrize("planted", [False, True], ids=["alone", "beside an old SDK"])
 def test_a_timer_event_runs_from_the_zip_alone(host: str, planted: bool, code: Path, emu: Emulator, tmp_path: Path) -> None:
