@@ -64,7 +64,8 @@ class Run:
     def _make_plan(self) -> None:
         """Read, decide, put the decision on record, and log it."""
         context = self._context
-        plan = Planner(context.spec, context.settings, context.location, context.policy, self._ports).make()
+        tick = context.writer.renew_if_due
+        plan = Planner(context.spec, context.settings, context.location, context.policy, self._ports, tick).make()
         log_plan(self._ports, plan)
         if plan.dry_run:
             self._save_shown(plan)

@@ -8,8 +8,10 @@ from typing import Any
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.journal.append import Entries, append_next
+from dcs_upkeep.journal.pieces import clip
 
 HALT_STREAM = "control/halt"
+MOST_BYTES = 4_000
 
 
 def current_halt(journal: Journal) -> dict[str, Any] | None:
@@ -20,6 +22,7 @@ def current_halt(journal: Journal) -> dict[str, Any] | None:
 def halt(journal: Journal, clock: Clock, reason: str, by: str) -> dict[str, Any]:
     """Pull the lever. A halt that is in force already stays as it is. Returns the halt in force. Raises: JournalError."""
     found: dict[str, Any] = {}
+    reason, by = clip(reason, MOST_BYTES), clip(by, MOST_BYTES)  # the lever works whatever somebody writes beside it
 
     def pull(entries: Entries) -> Mapping[str, object] | None:
         nonlocal found
@@ -38,7 +41,7 @@ def release(journal: Journal, clock: Clock, halt_id: str, by: str) -> bool:
         current = _in_force(entries)
         if current is None or current["id"] != halt_id:
             return None
-        return {"kind": "released", "halt": halt_id, "by": by, "at": iso_at(clock.now().timestamp())}
+        return {"kind": "released", "halt": halt_id, "by": clip(by, MOST_BYTES), "at": iso_at(clock.now().timestamp())}
 
     return append_next(journal, HALT_STREAM, let_go) is not None
 

@@ -14,6 +14,7 @@ from typing import Any, Never, NoReturn
 
 from dcs_upkeep.domain.errors import RecordError
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
+from dcs_upkeep.domain.run import RunScope
 from dcs_upkeep.journal.entries import (
     FORMAT,
     Baseline,
@@ -26,6 +27,7 @@ from dcs_upkeep.journal.entries import (
     Stopped,
     outcome_from_json,
     plan_from_json,
+    scope_of,
 )
 
 
@@ -63,7 +65,9 @@ class Progress:
 class RunState:
     """All that the entries of a run add up to."""
 
+    began_at: float | None = None  # the first entry of its stream, whose age decides when it lapses
     claimed: Claimed | None = None
+    scope: RunScope | None = None  # whose it is; None if the version that began it did not write that
     owner: str = ""
     lease_until: float = 0.0
     hops: int = 0
@@ -84,6 +88,8 @@ class RunState:
 
     def apply(self, entry: Entry) -> None:
         """Take one more entry into account."""
+        if self.began_at is None:
+            self.began_at = entry["at"]
         self.owner = entry.get("owner", self.owner)
         self.lease_until = entry.get("lease_until", self.lease_until)
         self.handed_over = entry["kind"] == "yielded"
@@ -94,6 +100,7 @@ class RunState:
                     raise RecordError(f"{what}. Let that version go on with it")
                 # A key that was released and is claimed again begins anew: nothing of the run before was ever sent.
                 self.claimed, self.released, self.plan, self.stop = entry, False, None, None
+                self.scope = scope_of(entry)
                 self.progress, self.topics = {}, {}
             case "renewed" | "taken_over":
                 pass

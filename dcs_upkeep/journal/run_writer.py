@@ -34,12 +34,9 @@ from dcs_upkeep.journal.entries import (
     outcome_to_json,
     plan_to_json,
 )
+from dcs_upkeep.journal.pieces import cut, cut_text, fit
 from dcs_upkeep.journal.run_state import RunState
 from dcs_upkeep.journal.run_stream import LeasedStream
-
-PIECE_CHARS = 100_000  # entries stay under 300 KB even where every character takes two bytes or more
-PIECE_OUTCOMES = 200
-PIECE_BASELINE = 1_000
 
 
 class RunWriter:
@@ -67,6 +64,7 @@ class RunWriter:
         Raises: FencedError, always; JournalError only while no attempt was begun. After that the run goes on watching
         without its journal and says so, since a report from memory is better than none.
         """
+        entry = fit(entry)
         if self._store is not None and not self.behind:
             try:
                 entry = self._store.write(entry)
@@ -112,8 +110,7 @@ class RunWriter:
 
     def planned(self, plan: Plan) -> None:
         """The plan is decided. Written in pieces, since a plan of thousands is longer than one entry may be."""
-        text = json.dumps(plan_to_json(plan), separators=(",", ":"))
-        pieces = [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
+        pieces = cut_text(json.dumps(plan_to_json(plan), separators=(",", ":")))
         for number, piece in enumerate(pieces):
             self.append(Planned(kind="planned", at=self.now(), part=number, parts=len(pieces), text=piece))
         if self.state.plan is not None:
@@ -123,10 +120,8 @@ class RunWriter:
     def guarded(self, wave: int, outcomes: Sequence[Outcome], baseline: Mapping[str, Baseline]) -> None:
         """A wave begins: who left it, and what the others showed just now."""
         self.watched(outcomes)
-        items = list(baseline.items())
-        for start in range(0, max(1, len(items)), PIECE_BASELINE):
-            piece = dict(items[start : start + PIECE_BASELINE])
-            self.append(Guarded(kind="guarded", at=self.now(), wave=wave, baseline=piece))
+        for piece in list(cut(baseline.items())) or [[]]:
+            self.append(Guarded(kind="guarded", at=self.now(), wave=wave, baseline=dict(piece)))
 
     def sending(self, wave: int, ids: Sequence[str]) -> int | None:
         """An attempt is about to leave. Returns its number; None if that could not be written, and it must not leave."""
@@ -150,13 +145,14 @@ class RunWriter:
 
     def seen(self, busy: Sequence[str], evidence: Mapping[str, str]) -> None:
         """A reading showed something new about instances that have no outcome yet."""
-        if busy or evidence:
-            self.append(Seen(kind="seen", at=self.now(), busy=list(busy), evidence=dict(evidence)))
+        for piece in cut([*((one, None) for one in busy), *evidence.items()]):
+            shown_busy = [one for one, reason in piece if reason is None]
+            settled = {one: reason for one, reason in piece if reason is not None}
+            self.append(Seen(kind="seen", at=self.now(), busy=shown_busy, evidence=settled))
 
     def watched(self, outcomes: Sequence[Outcome]) -> None:
         """Instances have come to their outcome."""
-        for start in range(0, len(outcomes), PIECE_OUTCOMES):
-            piece = [outcome_to_json(outcome) for outcome in outcomes[start : start + PIECE_OUTCOMES]]
+        for piece in cut(outcome_to_json(outcome) for outcome in outcomes):
             self.append(Watched(kind="watched", at=self.now(), outcomes=piece))
 
     def stop(self, why: str, rest: OutcomeKind, reason: str, guard: str | None = None) -> None:

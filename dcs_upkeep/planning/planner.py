@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dcs_upkeep.domain.model import Instance, Location, Plan, ShownPlan
-from dcs_upkeep.domain.ports import Ports
+from dcs_upkeep.domain.ports import Ports, Tick, no_tick
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards.policy import Policy
@@ -25,6 +25,7 @@ class Planner:
     location: Location
     policy: Policy
     ports: Ports
+    tick: Tick = no_tick  # renews the run's lease: a large fleet takes longer to read than that lasts
 
     def make(self) -> Plan:
         """Read, and decide."""
@@ -37,7 +38,7 @@ class Planner:
             journalled=ports.journal is not None,
             on_host=ports.host.kind != "local",
             halt=halt_record(ports.journal),
-            classified=classify(ports.dcs, policy.action, waiting),
+            classified=classify(ports.dcs, policy.action, waiting, self.tick),
             firing=firing_alarms(ports, [instance_id for instance_id in ids if instance_id in fleet]),
             triggered_by=self.spec.alarm_id,
             approved=self._approved(),
@@ -47,8 +48,8 @@ class Planner:
     def _fleet(self) -> Mapping[str, Instance]:
         request = self.spec.request
         if request.instances is not None:
-            return self.ports.dcs.read(request.instances)
-        return {instance.instance_id: instance for instance in self.ports.dcs.snapshot()}
+            return self.ports.dcs.read(request.instances, self.tick)
+        return {instance.instance_id: instance for instance in self.ports.dcs.snapshot(self.tick)}
 
     def _approved(self) -> ShownPlan | None:
         request = self.spec.request
