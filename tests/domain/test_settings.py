@@ -63,7 +63,9 @@ def test_a_misspelt_name_in_the_object_is_told_the_right_one() -> None:
         read_settings({"UPKEEP_SETTINGS": '{"x": 7}'}.get)
 
 
-@pytest.mark.parametrize(("lease_s", "skew_s", "lease", "skew"), [(60, 30, 70, 20), (120, 90, 130, 80), (60, 21, 61, 20), (159, 120, 160, 119)])
+@pytest.mark.parametrize(
+    ("lease_s", "skew_s", "lease", "skew"), [(60, 30, 70, 20), (120, 90, 130, 80), (60, 21, 61, 20), (159, 120, 160, 119)]
+)
 def test_a_lease_and_a_skew_that_let_no_call_leave_are_refused_with_what_works(lease_s: int, skew_s: int, lease: int, skew: int) -> None:
     with pytest.raises(SettingsError, match=f"UPKEEP_LEASE_S={lease_s} and UPKEEP_SKEW_S={skew_s}") as caught:
         read_settings({"UPKEEP_LEASE_S": str(lease_s), "UPKEEP_SKEW_S": str(skew_s)}.get)

@@ -93,7 +93,7 @@ def test_a_run_of_thousands_with_the_longest_words_is_written_whole() -> None:
     attempt = pen.sending(1, ids[:50])
     assert attempt is not None
     pen.sent(attempt, dict.fromkeys(ids[:50], "doubt"), Answer(AnswerKind.LOST, SMILE * 200_000))
-    pen.seen(ids[:2_000], {one: words for one in ids[1_000:]})
+    pen.seen(ids[:2_000], dict.fromkeys(ids[1000:], words))
     pen.watched([Outcome(one, words, OutcomeKind.FAILED, words) for one in ids])
     pen.stop("fault", OutcomeKind.NOT_ATTEMPTED, SMILE * 200_000)
     pen.reported("failed", SMILE * 200_000, {}, [words] * 100, "2026-03-01T00:00:00Z", 1.0)
@@ -101,7 +101,9 @@ def test_a_run_of_thousands_with_the_longest_words_is_written_whole() -> None:
     assert state.plan == pen.state.plan
     assert state.progress == pen.state.progress
     assert state.stop == pen.state.stop
-    assert all(progress.outcome is not None and progress.seen_busy == (number < 2_000) for number, progress in enumerate(state.progress.values()))
+    assert all(
+        progress.outcome is not None and progress.seen_busy == (number < 2_000) for number, progress in enumerate(state.progress.values())
+    )
 
 
 def test_the_lever_is_pulled_whatever_stands_beside_it() -> None:

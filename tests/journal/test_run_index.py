@@ -112,6 +112,7 @@ def test_each_scope_sees_its_own_runs_and_who_else_is_there(journal: MemoryJourn
     acquire(journal, clock, "mine")
     acquire(journal, clock, "yours", THEIRS)
     clock.sleep(500)
+    assert list_run_ids(journal, OURS, last_days(clock.now())) == ["mine"]
     assert (lapsed(journal, clock), lapsed(journal, clock, THEIRS)) == (["mine"], ["yours"])
     assert [run["run_id"] for run in summarize_runs(journal, OURS, clock.now())] == ["mine"]
     assert summarize_others(journal, OURS, clock.now()) == [{**THEIRS.as_json(), "live": ["yours"]}]
