@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from annotated_types import Le
@@ -81,3 +82,10 @@ def test_a_cooldown_never_outlasts_the_claims_that_are_read() -> None:
 def test_the_index_looks_back_over_the_longest_invocation_and_ahead_to_the_last_opening() -> None:
     assert (run_index.DAYS - 1) * DAY_S > LONGEST_INVOCATION_S
     assert run_index.AHEAD_DAYS * DAY_S > AHEAD_S
+
+
+def test_the_page_on_the_journal_gives_these_numbers() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+    assert f"A stream lives for {TTL_S / DAY_S:.0f} days from its first entry" in page
+    for limit_s in (CLAIM_S, SEND_S, GO_ON_S, TTL_S):
+        assert f"| up to {limit_s / DAY_S:.0f} days |" in page
