@@ -12,9 +12,8 @@ from typing import Any, assert_never
 
 from dcs_upkeep import triggers
 from dcs_upkeep.domain.errors import RefusedError, describe_error
-from dcs_upkeep.domain.model import Location
 from dcs_upkeep.domain.ports import Ports
-from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult
+from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult, RunScope
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.commands import execute_command
 from dcs_upkeep.execution.coordinator import RunCoordinator
@@ -36,7 +35,7 @@ class InvocationHandler:
         self._plans = plans
         self._ports = ports
         self._dry_run = dry_run
-        self._runs = RunCoordinator(settings, Location(scope.region, scope.project_id), ports)
+        self._runs = RunCoordinator(settings, RunScope(scope.host, scope.function, scope.region, scope.project_id), ports)
 
     def handle(self, event: object) -> dict[str, Any]:
         """Handle one event of any shape.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 CLOSE_S = 3.0  # kept back for the report and the log
 PUBLISH_S = 5.0  # and for the topics, if there are any
+PUT_CONNECT_S, PUT_READ_S = 5.0, 30.0
+LONGEST_PUT_S = PUT_CONNECT_S + PUT_READ_S  # one status PUT: an owner's last may be under way for so long after its lease has lapsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,18 +45,28 @@ def with_fields(log: Log, **fixed: object) -> Log:
     return write
 
 
-class Dcs(Protocol):
-    """Huawei Cloud DCS. Reads retry freely and raise `CloudError`; `send` never raises for an answer of the cloud."""
+Tick = Callable[[], None]
 
-    def snapshot(self) -> tuple[Instance, ...]:
+
+def no_tick() -> None:
+    """Nothing has to be done meanwhile."""
+
+
+class Dcs(Protocol):
+    """Huawei Cloud DCS. Reads retry freely and raise `CloudError`; `send` never raises for an answer of the cloud.
+
+    `tick`: called in the caller's own thread after each page or `show`, for what must not wait until thousands are read.
+    """
+
+    def snapshot(self, tick: Tick = no_tick) -> tuple[Instance, ...]:
         """The whole fleet as listed now, in pages of 1000."""
         ...
 
-    def read(self, instance_ids: Sequence[str]) -> Mapping[str, Instance]:
+    def read(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Instance]:
         """These instances as they are now: one `show` each for up to 5, list pages for more. What is gone is absent."""
         ...
 
-    def show(self, instance_ids: Sequence[str]) -> Mapping[str, Instance]:
+    def show(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Instance]:
         """These instances with the fields of `show_instance`, in parallel, whatever their number. What is gone is absent."""
         ...
 

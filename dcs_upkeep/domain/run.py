@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from dcs_upkeep.domain.model import Trigger
+from dcs_upkeep.domain.model import Location, Trigger
 from dcs_upkeep.domain.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class RunScope:
+    """Whose a run is: the function that began it, without its version, and the project that it acts on. Several may share one journal."""
+
+    host: str
+    function: str
+    region: str
+    project_id: str
+
+    @property
+    def key(self) -> str:
+        """A short text that stands for all four, for the names of streams."""
+        text = json.dumps([self.host, self.function, self.region, self.project_id])
+        return hashlib.sha256(text.encode("ascii")).hexdigest()[:12]
+
+    @property
+    def location(self) -> Location:
+        """Where its fleet is."""
+        return Location(self.region, self.project_id)
+
+    def as_json(self) -> dict[str, str]:
+        """The four parts by their names."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"the function {self.function} on {self.host}, region {self.region}, project {self.project_id}"
 
 
 @dataclass(frozen=True, slots=True)

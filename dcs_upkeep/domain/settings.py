@@ -13,11 +13,13 @@ from types import MappingProxyType
 from typing import Any
 
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.deadline import LONGEST_PUT_S
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.problems import join, list_some, shorten, suggest
 from dcs_upkeep.domain.time_windows import Blackout, parse_blackout
 
 Lookup = Callable[[str], str | None]
+ROOM_S = 5.0  # of a lease, for writing down that a PUT is about to leave
 BATCH_LIMIT = 50  # DCS.4100 "The number of instance IDs in an instances array cannot exceed 50"
 
 
@@ -244,6 +246,22 @@ def read_settings(lookup: Lookup) -> Settings:
         except ValueError as err:
             shown = "its value" if item.metadata["parse"] in (_url, _journal) else shorten(raw)  # an address may hold a password
             problems.append(Problem(name, f"{shown} is not valid", f"{err}."))
+    if not {"UPKEEP_LEASE_S", "UPKEEP_SKEW_S"} & {problem.path for problem in problems}:
+        problems += _lease_problems(Settings(**values))
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
+
+
+def _lease_problems(settings: Settings) -> list[Problem]:
+    """A PUT leaves only if the lease outlives it and the skew: with some pairs none ever would."""
+    lease_s, skew_s = settings.lease_s, settings.skew_s
+    needed_s = LONGEST_PUT_S + skew_s + ROOM_S
+    if lease_s >= needed_s:
+        return []
+    what = (
+        f"with UPKEEP_LEASE_S={lease_s:g} and UPKEEP_SKEW_S={skew_s:g} nothing could be sent: "
+        f"a status call takes up to {LONGEST_PUT_S:g} s, and has to end before the lease does, by the skew at least"
+    )
+    fix = f"Set UPKEEP_LEASE_S to {needed_s:g} or more, or UPKEEP_SKEW_S to {lease_s - LONGEST_PUT_S - ROOM_S:g} or less."
+    return [Problem("UPKEEP_LEASE_S", what, fix)]

@@ -22,7 +22,7 @@ from dcs_upkeep.domain.timestamps import _DATE, aware, limits_of
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _MAINTAIN = re.compile(r"(\d{1,2})(?::([0-5]\d)(?::([0-5]\d))?)?", re.ASCII)
-_SEARCH_DAYS = 22  # a weekly window that a clock change swallows comes a week later; the rest is for zones that skipped a whole day
+SEARCH_DAYS = 22  # a weekly window that a clock change swallows comes a week later; the rest is for zones that skipped a whole day
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def next_opening(rule: WindowRule, now: datetime) -> datetime:
         return now
     first = now.astimezone(zone).date()
     moments: list[datetime] = []
-    for shift in range(-1, _SEARCH_DAYS):
+    for shift in range(-1, SEARCH_DAYS):
         day = first + timedelta(days=shift)
         # Both readings of a doubled time. For a skipped one they come too late, and the change itself, below, comes first.
         moments += [datetime.combine(day, start, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1)]

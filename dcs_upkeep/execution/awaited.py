@@ -39,7 +39,7 @@ class Awaited:
         """Read them, ask the guards about those that wait no longer, and give up those whose time is over. `looks`: those before."""
         context = self._context
         try:
-            shown = context.ports.dcs.read(ids)
+            shown = context.ports.dcs.read(ids, context.writer.renew_if_due)
         except CloudError as err:
             context.ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
             return self._wait_on(dict.fromkeys(ids, "it could not be read"), (), looks)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dcs_upkeep.domain.errors import CloudError, JournalError, Problem
+from dcs_upkeep.domain.errors import CloudError, JournalError, Problem, describe_error
 from dcs_upkeep.domain.model import Trigger
 from dcs_upkeep.domain.ports import Journal, Ports
 from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult
 from dcs_upkeep.execution.coordinator import RunCoordinator
-from dcs_upkeep.journal import halt, run_index
+from dcs_upkeep.journal import halt, run_index, run_overview
 
 NO_JOURNAL = "Set UPKEEP_JOURNAL, such as dynamodb://table?region=eu-central-1; the lever and the record of runs are kept there."
 
@@ -57,38 +57,84 @@ def _release(command: ControlCommand, journal: Journal, ports: Ports, runs: RunC
     )
 
 
-def _status(_: ControlCommand, journal: Journal, ports: Ports, __: RunCoordinator) -> RunResult:
-    live = run_index.summarize_runs(journal, ports.clock, live_only=True)
-    return RunResult(Disposition.DONE, {"command": "status", "halt": halt.current_halt(journal), "runs": live, "journal": journal.name})
+def _status(_: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
+    now = ports.clock.now()
+    body = {
+        "command": "status",
+        "halt": halt.current_halt(journal),
+        "runs": run_overview.summarize_runs(journal, runs.scope, now, live_only=True),
+        "other_scopes": run_overview.summarize_others(journal, runs.scope, now),
+        "journal": journal.name,
+    }
+    return RunResult(Disposition.DONE, body)
 
 
 def _show(command: ControlCommand, journal: Journal, _: Ports, runs: RunCoordinator) -> RunResult:
     return runs.show(command.about or "", journal, command.trigger)
 
 
-def _sweep(_: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
-    """Each run that nobody works on goes on in an invocation of its own. One whose record cannot be used is left, and told."""
-    lapsed, unreadable = run_index.lapsed_runs(journal, ports.clock, runs.grace_s)
-    for run_id, reason in unreadable.items():
+def _sweep(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
+    """Each run that nobody works on goes on in an invocation of its own. One whose record cannot be used is left, and told.
+
+    If the function cannot call itself, one of them goes on here. Never a fault: raised every five minutes it would fill the
+    dead-letter queue. The status rings the alarm of failed runs.
+    """
+    if not (runs.scope.region and runs.scope.project_id):
+        step = (
+            "Set UPKEEP_REGION and UPKEEP_PROJECT_ID, or mend the credentials that name the project: whose runs to look for is not known."
+        )
+        return RunResult(Disposition.DONE, {"command": "sweep", "status": "failed", "resumed": [], "failed": {}, "next": step})
+    lapsed = run_overview.lapsed_runs(journal, runs.scope, ports.clock.now(), runs.grace_s)
+    for run_id, reason in lapsed.unusable.items():
         ports.log("journal.failed", level="error", run_id=run_id, reason=reason)
+    resumed, failed = _hand_on(lapsed.run_ids, ports)
+    body: dict[str, object] = {"command": "sweep", "resumed": resumed, "failed": failed}
+    if others := run_index.other_scopes(journal, runs.scope, ports.clock.now()):
+        body["other_scopes"] = [other.as_json() for other in others]
+    may_have_sent, steps = False, []
+    if failed:
+        carried_on, may_have_sent = _carry_on_here(command, journal, ports, runs, failed)
+        body |= carried_on
+        steps.append(f"Let the function call itself: {next(iter(failed.values()))} Until then each sweep goes on with one run.")
+    if lapsed.unusable:
+        body["unreadable"] = lapsed.unusable
+        steps.append("Look at what each unreadable run did, in the console and in the log; the sweep forgets it after five days.")
+    if steps:
+        body |= {"status": "failed", "next": " ".join(steps)}
+    return RunResult(Disposition.DONE, body, may_have_sent=may_have_sent)
+
+
+def _hand_on(run_ids: Sequence[str], ports: Ports) -> tuple[list[str], dict[str, str]]:
+    """Call this function once for each run. Returns those for which that worked, and the others with the reason."""
+    resumed: list[str] = []
     failed: dict[str, str] = {}
-    for run_id in lapsed:
+    for run_id in run_ids:
         try:
             ports.host.call_self({"resume": run_id})
         except CloudError as err:
             failed[run_id] = str(err)
             ports.log("run.deferred", level="error", run_id=run_id, reason=str(err))
         else:
+            resumed.append(run_id)
             ports.log("run.swept", level="warning", run_id=run_id)
-    body: dict[str, object] = {"command": "sweep", "resumed": [one for one in lapsed if one not in failed], "failed": failed}
-    if unreadable:
-        # No fault: raised every five minutes it would fill the dead-letter queue. The status rings the alarm of failed runs.
-        step = "Look at what each run did, in the console and in the log; the sweep forgets it after five days."
-        body |= {"status": "failed", "unreadable": unreadable, "next": step}
-    if failed:
-        fault = CloudError("sweep", f"{len(failed)} of {len(lapsed)} runs could not be taken up", next(iter(failed.values())))
-        return RunResult(Disposition.FAULT, body, fault=fault)
-    return RunResult(Disposition.DONE, body)
+    return resumed, failed
+
+
+def _carry_on_here(
+    command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator, run_ids: Iterable[str]
+) -> tuple[dict[str, object], bool]:
+    """Go on with one of these in this invocation: the first that lets itself be gone on with. Also: whether it may have sent anything."""
+    waiting = list(run_ids)
+    for run_id in list(waiting):
+        try:
+            result = runs.resume(run_id, journal, command.trigger)
+        except Exception as err:  # whatever one run meets, the next gets its turn
+            ports.log("run.failed", level="error", run_id=run_id, reason=describe_error(err))
+            continue
+        if result.disposition is Disposition.DONE or result.may_have_sent:
+            waiting.remove(run_id)
+            return {"carried_on": run_id, "waiting": waiting, "report": dict(result.body)}, result.may_have_sent
+    return {"carried_on": None, "waiting": waiting}, False
 
 
 def _who(trigger: Trigger) -> str:

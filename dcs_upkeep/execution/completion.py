@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from dcs_upkeep.domain.errors import CloudError, FencedError, JournalError
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
 from dcs_upkeep.domain.run import Disposition, RunResult
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
+from dcs_upkeep.journal.run_index import register_run
 from dcs_upkeep.journal.run_state import Stage
 from dcs_upkeep.reporting.build import Telling, build_report, final_outcomes, last_reached
 from dcs_upkeep.reporting.publisher import publish
@@ -53,7 +55,8 @@ class RunCompletion:
 
     def hand_over(self, not_before: float | None) -> RunResult:
         """Give the run to the next invocation. If that cannot be called, the report says how to go on by hand."""
-        self._writer.yielded(self._ports.dcs.calls(), not_before)
+        if not_before is None or self._list_for(not_before):
+            self._writer.yielded(self._ports.dcs.calls(), not_before)
         report = self.report(goes_on=True)
         if not_before is None:
             self._call_next(report)
@@ -63,6 +66,21 @@ class RunCompletion:
             publish(self._ports, report)
             self._ports.log("run.deferred", hops=report["hops"], not_before=iso_at(not_before))
         return RunResult(Disposition.DONE, report, self._context.state.may_have_sent())
+
+    def _list_for(self, not_before: float) -> bool:
+        """Put the run on the index of the day on which it goes on, before it says that it waits: in between it is on that of today.
+
+        False if that cannot be done. Then it does not wait: the next sweep takes it up when its lease has lapsed, and puts it off again.
+        """
+        context, journal = self._context, self._ports.journal
+        if journal is None:
+            return True
+        try:
+            register_run(journal, context.scope, context.spec.run_id, self._ports.clock.now(), on=datetime.fromtimestamp(not_before, UTC))
+        except JournalError as err:
+            self._ports.log("journal.failed", level="warning", reason=str(err))
+            return False
+        return True
 
     def _call_next(self, report: Report) -> None:
         run_id = self._context.spec.run_id

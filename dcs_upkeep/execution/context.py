@@ -12,7 +12,7 @@ from dcs_upkeep.domain.model import Answer, Evidence, Instance, Location, Outcom
 from dcs_upkeep.domain.ports import Ports, with_fields
 from dcs_upkeep.domain.problems import shorten
 from dcs_upkeep.domain.request import Request
-from dcs_upkeep.domain.run import RunSpec
+from dcs_upkeep.domain.run import RunScope, RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.breaker import Breaker
 from dcs_upkeep.execution.retry_policy import SendRate
@@ -35,7 +35,7 @@ class RunContext:
 
     spec: RunSpec  # what is asked for, and by whom
     settings: Settings  # of this invocation, which may differ from those of the one before
-    location: Location  # region and project of the fleet
+    scope: RunScope  # whose run it is: this function, region and project
     ports: Ports  # everything outside; the log has the run's id on each line
     policy: Policy  # what request and settings ask of the guards
     writer: RunWriter  # the only way to change the run's state
@@ -44,6 +44,11 @@ class RunContext:
     verifier: Verifier  # what a reading of an instance proves
     rate: SendRate  # how fast status calls may go out; it only ever slows down
     began_at: datetime  # when the run began: in an earlier invocation, if it was resumed
+
+    @property
+    def location(self) -> Location:
+        """Region and project of the fleet."""
+        return self.scope.location
 
     @property
     def state(self) -> RunState:
@@ -123,7 +128,7 @@ class RunContext:
         self.give_outcomes([(self.state.progress[one], OutcomeKind.FAILED, reason, None) for one in instance_ids])
 
 
-def make_context(spec: RunSpec, settings: Settings, location: Location, ports: Ports, writer: RunWriter, terms: LeaseTerms) -> RunContext:
+def make_context(spec: RunSpec, settings: Settings, scope: RunScope, ports: Ports, writer: RunWriter, terms: LeaseTerms) -> RunContext:
     """Gather it. `ports.log` gets the run's id and action on each line."""
     request = spec.request
     ports = bind_log(ports, spec)
@@ -133,11 +138,11 @@ def make_context(spec: RunSpec, settings: Settings, location: Location, ports: P
     return RunContext(
         spec=spec,
         settings=settings,
-        location=location,
+        scope=scope,
         ports=ports,
         policy=make_policy(request, settings),
         writer=writer,
-        locks=InstanceLocks(journal, location.project_id, spec.run_id, ports.clock, terms) if journal else None,
+        locks=InstanceLocks(journal, scope.project_id, spec.run_id, ports.clock, terms, writer.renew_if_due) if journal else None,
         deadline=ports.deadline.keep(CLOSE_S + (PUBLISH_S if settings.topics else 0.0)),
         verifier=Verifier(action_of(request), settings.settle_s, timeout_s, settings.poll_s),
         rate=SendRate(settings.batch_size, settings.parallel_calls),

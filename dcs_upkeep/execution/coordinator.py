@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from dcs_upkeep.domain.deadline import LONGEST_PUT_S
 from dcs_upkeep.domain.errors import InvalidEventError, JournalError, Problem, describe_error
 from dcs_upkeep.domain.model import Location, RunStatus, Trigger, TriggerKind
 from dcs_upkeep.domain.ports import Journal, Ports, with_fields
 from dcs_upkeep.domain.request import parse_request
-from dcs_upkeep.domain.run import Disposition, RunResult, RunSpec
+from dcs_upkeep.domain.run import Disposition, RunResult, RunScope, RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.context import bind_log, make_context
 from dcs_upkeep.execution.run import Run
-from dcs_upkeep.journal.run_lease import Acquisition, AcquisitionStatus, LeaseTerms, acquire_run, make_claim, resume_run
+from dcs_upkeep.journal.run_lease import Acquisition, AcquisitionStatus, LeaseTerms, acquire_run, is_of, make_claim, resume_run
 from dcs_upkeep.journal.run_state import RunState
 from dcs_upkeep.journal.run_stream import read_run
 from dcs_upkeep.journal.run_writer import RunWriter
@@ -21,16 +22,21 @@ from dcs_upkeep.reporting.build import Telling, build_report, refusal_report, re
 from dcs_upkeep.reporting.publisher import publish
 from dcs_upkeep.reporting.report import Report
 
-LONGEST_PUT_S = 35.0  # connecting and reading, as the DCS adapter sets them; a last attempt may be under way for so long
 LOOK_AT_RUNS = "Look at the runs with the command status."
+# Why a run is not gone on with here -> what to do instead.
+HOW_TO_GO_ON: Mapping[AcquisitionStatus, str] = {
+    AcquisitionStatus.MISSING: LOOK_AT_RUNS,
+    AcquisitionStatus.FOREIGN: "Send the event to that function; its own sweep goes on with the run.",
+    AcquisitionStatus.TOO_OLD: "Look at what it did with the command show, and send what is left as a new event.",
+}
 
 
 class RunCoordinator:
     """Carries out the runs of one invocation."""
 
-    def __init__(self, settings: Settings, location: Location, ports: Ports) -> None:
+    def __init__(self, settings: Settings, scope: RunScope, ports: Ports) -> None:
         self._settings = settings
-        self._location = location
+        self.scope = scope
         self._ports = ports
         self._terms = LeaseTerms(self._lease_s, LONGEST_PUT_S + settings.skew_s)
 
@@ -45,8 +51,8 @@ class RunCoordinator:
         if ports.journal is None or spec.request.dry_run:
             return self._run(spec, RunWriter(ports.clock, ports.log))
         try:
-            asked = make_claim(spec, ports.clock.now().timestamp())
-            acquired = acquire_run(ports.journal, asked, ports.clock, ports.log, self._terms)
+            asked = make_claim(spec, self.scope, ports.clock.now().timestamp())
+            acquired = acquire_run(ports.journal, asked, self.scope, ports.clock, ports.log, self._terms)
         except InvalidEventError as err:
             return self.refuse(spec.trigger, spec.run_id, err.problems)
         except JournalError as err:
@@ -57,23 +63,27 @@ class RunCoordinator:
         """Go on with a run that was begun before."""
         log = with_fields(self._ports.log, run_id=run_id)
         try:
-            acquired = resume_run(journal, run_id, self._ports.clock, log, self._terms)
+            acquired = resume_run(journal, run_id, self.scope, self._ports.clock, log, self._terms)
         except JournalError as err:
             report = self._refusal(trigger, run_id, str(err), RunStatus.FAILED)
             return RunResult(Disposition.FAULT, report, fault=err)
-        if acquired.status is AcquisitionStatus.MISSING or acquired.state.claimed is None:
-            return self.refuse(trigger, run_id, (Problem("resume", acquired.reason, LOOK_AT_RUNS),))
+        if acquired.status in HOW_TO_GO_ON or acquired.state.claimed is None:
+            return self.refuse(trigger, run_id, (Problem("resume", acquired.reason, HOW_TO_GO_ON[acquired.status]),))
         return self._go_on(spec_on_record(acquired.state), acquired)
 
     def show(self, run_id: str, journal: Journal, trigger: Trigger) -> RunResult:
-        """The report of a run as it is on record, whoever works on it. Writes nothing."""
+        """The report of a run as it is on record, whoever works on it, of another scope too. Writes nothing."""
         state, _ = read_run(journal, run_id)
         if state.claimed is None:
             return self.refuse(trigger, run_id, (Problem("run", f"no run {run_id} is on record", LOOK_AT_RUNS),))
         spec = spec_on_record(state)
         if state.reported is None:
-            return RunResult(Disposition.DONE, self._running(spec, run_id, state, "as far as it is on record"))
-        return RunResult(Disposition.DONE, replayed_report(spec, self._location, state, self._telling(state)))
+            report = self._running(spec, run_id, state, "as far as it is on record")
+        else:
+            report = replayed_report(spec, self._location_of(state), state, self._telling(state))
+        if not is_of(state, self.scope):
+            report["notes"].append(f"this run belongs to {state.scope}")
+        return RunResult(Disposition.DONE, report)
 
     def refuse(
         self, trigger: Trigger, run_id: str, problems: Sequence[Problem], disposition: Disposition = Disposition.REFUSED
@@ -96,33 +106,36 @@ class RunCoordinator:
             case AcquisitionStatus.REUSED:
                 fix = "Give the new request a run_id of its own, or send the first one again for its report."
                 return self.refuse(spec.trigger, spec.run_id, (Problem("run_id", acquired.reason, fix),), Disposition.REUSED)
+            case AcquisitionStatus.FOREIGN | AcquisitionStatus.TOO_OLD:
+                fix = "Give the request a run_id of its own."
+                return self.refuse(spec.trigger, spec.run_id, (Problem("run_id", acquired.reason, fix),), Disposition.REUSED)
             case _:
                 first = spec_on_record(acquired.state)
                 return RunResult(Disposition.RUNNING, self._running(first, spec.run_id, acquired.state, acquired.reason))
 
     def _run(self, spec: RunSpec, writer: RunWriter) -> RunResult:
-        return Run(make_context(spec, self._settings, self._location, self._ports, writer, self._terms)).execute()
+        return Run(make_context(spec, self._settings, self.scope, self._ports, writer, self._terms)).execute()
 
     def _replay(self, writer: RunWriter) -> RunResult:
         """The stored report again; a topic that an earlier invocation may not have reached is told now."""
         state = writer.state
         spec = spec_on_record(state)
         ports = bind_log(self._ports, spec)
-        report = replayed_report(spec, self._location, state, self._telling(state))
+        report = replayed_report(spec, self._location_of(state), state, self._telling(state))
         if "publishing" in state.topics.values():
             try:
                 publish(ports, report, writer, only_failed=True)
             except JournalError as err:  # also if another replay publishes what had failed: the report is the same
                 ports.log("journal.failed", level="warning", reason=str(err))
-                report = replayed_report(spec, self._location, state, self._telling(state))
+                report = replayed_report(spec, self._location_of(state), state, self._telling(state))
         return RunResult(Disposition.DONE, report, may_have_sent=state.may_have_sent())
 
     def _running(self, first: RunSpec, run_id: str, state: RunState, why: str) -> Report:
         """What is known of a run that another invocation works on. `first`: as it was asked for when it began."""
         if state.plan is not None:
-            report = build_report(first, self._location, state, self._telling(state, goes_on=True))
+            report = build_report(first, self._location_of(state), state, self._telling(state, goes_on=True))
         else:
-            report = self._refusal(first.trigger, run_id, "", RunStatus.RUNNING)
+            report = refusal_report(first.trigger, run_id, self._location_of(state), self._ports.clock.now(), "", RunStatus.RUNNING)
         report["status"], report["next"] = RunStatus.RUNNING.value, f"Wait for the report of that run: {why}."
         self._ports.log("run.duplicated", run_id=run_id, reason=why)
         return report
@@ -141,8 +154,12 @@ class RunCoordinator:
         began_at = datetime.fromtimestamp(claimed["at"], UTC) if claimed else now
         return Telling(now=now, began_at=began_at, calls={}, goes_on=goes_on)
 
+    def _location_of(self, state: RunState) -> Location:
+        """Where the run's fleet is: that of its own scope, which may be another."""
+        return (state.scope or self.scope).location
+
     def _refusal(self, trigger: Trigger, run_id: str, step: str, status: RunStatus, problems: Sequence[Problem] = ()) -> Report:
-        return refusal_report(trigger, run_id, self._location, self._ports.clock.now(), step, status, problems)
+        return refusal_report(trigger, run_id, self.scope.location, self._ports.clock.now(), step, status, problems)
 
     def _lease_s(self) -> float:
         """The lease of an entry written now: it ends no later than this invocation surely has."""

@@ -93,7 +93,7 @@ class Preflight:
     def _read(self, ids: list[str]) -> Shown | None:
         """The instances as they are now. Before the first attempt a failure fails the run; later it only ends the sending."""
         try:
-            return self._context.ports.dcs.read(ids)
+            return self._context.ports.dcs.read(ids, self._context.writer.renew_if_due)
         except CloudError as err:
             if not self._context.state.may_have_sent():
                 raise
@@ -157,7 +157,7 @@ class Preflight:
         ]
         found: dict[str, LossClass] = {}
         if RULES[plan.action].data_loss is not DataLoss.NEVER:
-            found = dict(classify(context.ports.dcs, plan.action, waiting))
+            found = dict(classify(context.ports.dcs, plan.action, waiting, context.writer.renew_if_due))
         reasons = {
             one: class_refusal(plan.instances[one], approved=approved, disposable=exempt[one], found=found.get(one)) for one in shown
         }

@@ -77,7 +77,8 @@ class Run:
     def _make_plan(self) -> None:
         """Read, decide, settle whose the approval is, put the decision on record, and log it."""
         context = self._context
-        plan = settle_approval(context, Planner(context.spec, context.settings, context.location, context.policy, self._ports).make())
+        planner = Planner(context.spec, context.settings, context.location, context.policy, self._ports, context.writer.renew_if_due)
+        plan = settle_approval(context, planner.make())
         log_plan(self._ports, plan)
         context.writer.planned(plan)
         self._notify("start", "started")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dcs_upkeep.domain import time_windows
+from dcs_upkeep.domain.lifetimes import SEND_S, days
 from dcs_upkeep.domain.model import OutcomeKind
+from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.guards import per_call
 from dcs_upkeep.guards.carry_on import CarryOnFacts, may_carry_on
@@ -29,6 +31,8 @@ class StopConditions:
         if state.stop is None and (failures := state.failures()) > context.plan.max_failures:
             reason = f"{failures} failed or unknown, more than the {context.plan.max_failures} that max_failures allows"
             context.writer.stop("budget", OutcomeKind.NOT_ATTEMPTED, reason)
+        if state.stop is None and self._is_too_late(context.writer.now()):
+            context.writer.stop("age", OutcomeKind.DEFERRED, f"its record is older than {days(SEND_S)}, and would lapse before its end")
         if context.writer.behind and not context.writer.catch_up():
             self.out_of_time("the journal cannot be written, and nothing is sent that is not on record first")
         if state.stop is None and not self.time_is_up:
@@ -71,10 +75,18 @@ class StopConditions:
         if verdict.allowed:
             return
         opens_at = self._opens_at() if verdict.guard == per_call.WINDOW.name and policy.defers else None
-        if opens_at is None:
+        if opens_at is not None and self._is_too_late(opens_at):
+            reason = f"the window opens at {iso_at(opens_at)}, when the record of this run will be older than {days(SEND_S)}"
+            context.writer.stop("age", OutcomeKind.DEFERRED, reason)
+        elif opens_at is None:
             context.writer.stop(verdict.guard, OutcomeKind.NOT_ATTEMPTED, verdict.reason, guard=verdict.guard)
         else:
             self.out_of_time(verdict.reason, opens_at)
+
+    def _is_too_late(self, at: float) -> bool:
+        """Whether nothing may be sent then, since what is on record of this run lapses too soon after."""
+        began_at = self._context.state.began_at
+        return self._context.writer.journalled and began_at is not None and at - began_at > SEND_S
 
     def _opens_at(self) -> float | None:
         """When the window opens, in seconds since 1970; None if nobody can tell."""

@@ -57,7 +57,8 @@ class WaveWatcher:
         others = [progress.instance_id for progress in watched if progress.stage is not Stage.DOUBT]
         dcs = self._ports.dcs
         try:
-            shown = {**(dcs.read(others) if others else {}), **(dcs.show(doubtful) if doubtful else {})}
+            tick = self._context.writer.renew_if_due
+            shown = {**(dcs.read(others, tick) if others else {}), **(dcs.show(doubtful, tick) if doubtful else {})}
         except CloudError as err:
             self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
             self._unread_since = now if self._unread_since is None else self._unread_since

@@ -226,7 +226,7 @@ class Wave:
         What shows this action's effect counts as accepted and is not sent again. Only a busy culprit waits.
         """
         try:
-            shown = self._ports.dcs.read(batch.ids)
+            shown = self._ports.dcs.read(batch.ids, self._context.writer.renew_if_due)
         except CloudError as err:
             self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
             due = self._now() + retry_policy.busy_wait_s(batch.busy_waits, self._context.settings.poll_s)

@@ -11,14 +11,17 @@ TRIES = 12
 Entries = Sequence[Mapping[str, object]]
 
 
-def append_next(journal: Journal, stream: str, decide: Callable[[Entries], Mapping[str, object] | None]) -> Mapping[str, object] | None:
+def append_next(
+    journal: Journal, stream: str, decide: Callable[[Entries], Mapping[str, object] | None], tries: int = TRIES
+) -> Mapping[str, object] | None:
     """Append what `decide` makes of the entries so far; None if it wants nothing written. Returns the entry that was written.
 
     `decide` is asked again with the newer entries each time that somebody else was first.
-    Raises: JournalError if the store fails, or if others are first `TRIES` times.
+    Raises: JournalError if the store fails, or if others are first so many times.
     """
-    for _ in range(TRIES):
-        entries = [entry for _, entry in journal.read(stream)]
+    entries: list[Mapping[str, object]] = []
+    for _ in range(tries):
+        entries += [entry for _, entry in journal.read(stream, after=len(entries) - 1)]
         entry = decide(entries)
         if entry is None:
             return None
@@ -27,4 +30,4 @@ def append_next(journal: Journal, stream: str, decide: Callable[[Entries], Mappi
         except SeqTakenError:
             continue
         return entry
-    raise JournalError(f"{stream}: others wrote to it first {TRIES} times. Send the event again.")
+    raise JournalError(f"{stream}: others wrote to it first {tries} times. Send the event again.")

@@ -11,6 +11,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from dcs_upkeep.domain.actions import Action, LossClass
 from dcs_upkeep.domain.model import Evidence, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
+from dcs_upkeep.domain.run import RunScope
 
 # Of these entries. Raised if an older version would misread them: a run that says a higher one is left alone.
 FORMAT = 1
@@ -36,7 +37,10 @@ class _Entry(TypedDict):
 
 
 class Claimed(_Entry):
-    """The run exists. `asked` names the request in words, `same_as` is equal for the same request alone."""
+    """The run exists. `asked` names the request in words, `same_as` is equal for the same request alone.
+
+    `scope`: whose it is; version 0.1.0 did not write that.
+    """
 
     kind: Literal["claimed"]
     format: int
@@ -47,6 +51,7 @@ class Claimed(_Entry):
     alarm_id: str | None
     request: dict[str, Any]
     trigger: dict[str, Any]
+    scope: NotRequired[dict[str, str]]
 
 
 class TakenOver(_Entry):
@@ -193,6 +198,12 @@ Entry = (
     | Reported
     | Released
 )
+
+
+def scope_of(claimed: Claimed) -> RunScope | None:
+    """Whose the run is; None if a version began it that did not write that."""
+    scope = claimed.get("scope")
+    return None if scope is None else RunScope(scope["host"], scope["function"], scope["region"], scope["project_id"])
 
 
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dcs_upkeep.domain.model import Location
 from dcs_upkeep.domain.ports import Host, Journal
+from dcs_upkeep.domain.run import RunScope
 from dcs_upkeep.journal.append import Entries, append_next
 from dcs_upkeep.journal.halt import read_lever
 
@@ -33,7 +34,7 @@ class Failures:
 
 def scope_of(host: Host, location: Location) -> str:
     """Whose failures are counted together: those of one function in one region and project."""
-    return f"{host.kind}/{host.function}/{location.region}/{location.project_id}"
+    return RunScope(host.kind, host.function, location.region, location.project_id).key
 
 
 def puller(scope: str) -> str:

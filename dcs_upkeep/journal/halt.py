@@ -9,8 +9,10 @@ from typing import Any
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.timestamps import iso_at, read_moment
 from dcs_upkeep.journal.append import Entries, append_next
+from dcs_upkeep.journal.pieces import clip
 
 HALT_STREAM = "control/halt"
+MOST_BYTES = 4_000
 TOLD_STREAM = "control/breaker"  # the breaker's halts that topics were told of; like every stream of `control/` it never expires
 _WRITTEN_TO_S = 0.001  # times in the lever's entries are cut to milliseconds
 
@@ -41,6 +43,7 @@ def halt(journal: Journal, clock: Clock, reason: str, by: str) -> dict[str, Any]
 def pull_once(journal: Journal, clock: Clock, reason: str, by: str) -> tuple[dict[str, Any], bool]:
     """The same, and whether it was this call that pulled it: of several at one moment it was one. Raises: JournalError."""
     found: dict[str, Any] = {}
+    reason, by = clip(reason, MOST_BYTES), clip(by, MOST_BYTES)  # the lever works whatever somebody writes beside it
 
     def pull(entries: Entries) -> Mapping[str, object] | None:
         nonlocal found
@@ -59,7 +62,7 @@ def release(journal: Journal, clock: Clock, halt_id: str, by: str) -> bool:
         current = _lever(entries).in_force
         if current is None or current["id"] != halt_id:
             return None
-        return {"kind": "released", "halt": halt_id, "by": by, "at": iso_at(clock.now().timestamp())}
+        return {"kind": "released", "halt": halt_id, "by": clip(by, MOST_BYTES), "at": iso_at(clock.now().timestamp())}
 
     return append_next(journal, HALT_STREAM, let_go) is not None
 

@@ -17,9 +17,9 @@ from dcs_upkeep.journal.append import Entries, append_next
 from dcs_upkeep.journal.run_lease import LeaseTerms
 from dcs_upkeep.journal.run_stream import read_run
 
-# A stream lives 45 days and is refused after; an instance lives for years. So its claims go to a new stream every 14
-# days, and the one before is read as well. Around the change both are written, the older first, so that two runs with
-# clocks a little apart still meet in one of them.
+# A stream lives for some months (domain/lifetimes) and is refused after; an instance lives for years. So its claims go to
+# a new stream every 14 days, and the one before is read as well. Around the change both are written, the older first, so
+# that two runs with clocks a little apart still meet in one of them.
 PERIOD_S = 14 * 86_400
 OVERLAP_S = 3_600
 HANDED_OVER_S = 900.0  # how long a run between two invocations keeps its instances: three sweeps
@@ -86,12 +86,16 @@ class _Claims:
 class InstanceLocks:
     """The instance claims of one run. Every method raises JournalError if the store cannot tell."""
 
-    def __init__(self, journal: Journal, project_id: str, run_id: str, clock: Clock, terms: LeaseTerms) -> None:
+    def __init__(
+        self, journal: Journal, project_id: str, run_id: str, clock: Clock, terms: LeaseTerms, tick: Callable[[], None] = lambda: None
+    ) -> None:
+        """`tick`: called after each instance, in the thread that asks, since thousands of them take their time."""
         self._journal = journal
         self._project_id = project_id
         self._run_id = run_id
         self._clock = clock
         self._terms = terms
+        self._tick = tick
 
     def acquire(self, instance_ids: Sequence[str], decide: Rule, term: int = 0) -> dict[str, Verdict]:
         """Claim every instance that the rule allows, in sorted order. Returns the others, and why. Claiming twice does no harm.
@@ -99,12 +103,12 @@ class InstanceLocks:
         `term`: how often the run was taken over or its lease taken anew. A claim of an earlier term is made again: another run may be
         about to claim the instance since it saw the lease lapsed, and of two claims at one place only one is written.
         """
-        return _refused(instance_ids, lambda instance_id: self._acquire(instance_id, decide, term))
+        return self._refused(instance_ids, lambda instance_id: self._acquire(instance_id, decide, term))
 
     def held_since(self, terms: Mapping[str, int]) -> dict[str, str]:
         """Instance ID -> another run that has claimed it since this run's claim of that term, for those where there is one."""
         found: dict[str, str] = {}
-        for instance_id, claims in _each(sorted(terms), self._read).items():
+        for instance_id, claims in self._each(sorted(terms), self._read).items():
             ours = [term for term in claims.since if term <= terms[instance_id]]
             if ours and (others := claims.since[max(ours)]):
                 found[instance_id] = others[-1]
@@ -112,7 +116,7 @@ class InstanceLocks:
 
     def peek(self, instance_ids: Sequence[str], decide: Rule) -> dict[str, Verdict]:
         """Those that `acquire` would refuse now. Writes nothing."""
-        return _refused(instance_ids, lambda instance_id: decide(self._record(self._read(instance_id))))
+        return self._refused(instance_ids, lambda instance_id: decide(self._record(self._read(instance_id))))
 
     def verify(self, instance_ids: Sequence[str], decide: Rule) -> dict[str, Verdict]:
         """Those that the rule refuses by what is on record now: another run may claim them once this run's lease has lapsed."""
@@ -120,7 +124,7 @@ class InstanceLocks:
 
     def release(self, reached_at: Mapping[str, float | None], action: Action) -> None:
         """Let go of every instance, and note when the action reached it (None: it did not)."""
-        _each(sorted(reached_at), lambda instance_id: self._release(instance_id, action, reached_at[instance_id]))
+        self._each(sorted(reached_at), lambda instance_id: self._release(instance_id, action, reached_at[instance_id]))
 
     def _acquire(self, instance_id: str, decide: Rule, term: int) -> Verdict:
         for stream in self._streams()[1]:
@@ -183,15 +187,17 @@ class InstanceLocks:
         names = [f"instance/{self._project_id}/{period}" for period in range(first - 1, last + 1)]
         return names, names[1:]
 
+    def _refused(self, instance_ids: Sequence[str], ask: Callable[[str], Verdict]) -> dict[str, Verdict]:
+        verdicts = self._each(sorted(instance_ids), ask)
+        return {instance_id: verdict for instance_id, verdict in verdicts.items() if not verdict.allowed}
 
-def _refused(instance_ids: Sequence[str], ask: Callable[[str], Verdict]) -> dict[str, Verdict]:
-    verdicts = _each(sorted(instance_ids), ask)
-    return {instance_id: verdict for instance_id, verdict in verdicts.items() if not verdict.allowed}
-
-
-def _each(instance_ids: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
-    """Do the same for each instance, several at a time, begun in the given order."""
-    if len(instance_ids) <= 1:
-        return {instance_id: work(instance_id) for instance_id in instance_ids}
-    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="claim") as pool:
-        return dict(zip(instance_ids, pool.map(work, instance_ids), strict=True))
+    def _each(self, instance_ids: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
+        """Do the same for each instance, several at a time, begun in the given order."""
+        if len(instance_ids) <= 1:
+            return {instance_id: work(instance_id) for instance_id in instance_ids}
+        done: dict[str, T] = {}
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="claim") as pool:
+            for instance_id, found in zip(instance_ids, pool.map(work, instance_ids), strict=True):
+                done[instance_id] = found
+                self._tick()
+        return done

@@ -1,88 +1,116 @@
-"""Which runs there are: the index by day, and what became of each."""
+"""Which runs there are: listed by scope, day and shard, so that a burst of events does not write to one stream.
+
+A run is listed on the day (UTC) on which it begins, on each day on which it goes on, and on the day until which it waits.
+So whatever is not over is on the index of the last `DAYS`, or of the day on which it goes on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
-from dcs_upkeep.domain.errors import RecordError
-from dcs_upkeep.domain.ports import Clock, Journal
-from dcs_upkeep.domain.timestamps import iso_at
+from dcs_upkeep.domain.lifetimes import AHEAD_S, DAY_S
+from dcs_upkeep.domain.ports import Journal
+from dcs_upkeep.domain.run import RunScope
 from dcs_upkeep.journal.append import Entries, append_next
-from dcs_upkeep.journal.run_stream import read_run
 
-DAYS = 5  # a run is looked for on the index of so many days: 200 invocations of 15 minutes are two
+DAYS = 5  # runs are looked for on so many: an invocation takes three at most, and the sweep comes by every five minutes
+AHEAD_DAYS = int(AHEAD_S / DAY_S) + 1  # and waiting ones on so many that are to come
+SHARDS = 8
+TRIES = 200  # each time somebody else was first, somebody got in: so many at one moment in one shard
+PARALLEL = 16
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def index_stream(moment: datetime) -> str:
-    """The stream that lists the runs which began on that day, in UTC."""
-    return f"runs/{moment.date().isoformat()}"
+def index_stream(scope: RunScope, day: date, shard: int) -> str:
+    """The stream that lists some of the runs of that day."""
+    return f"runs/{scope.key}/{day.isoformat()}/{shard}"
 
 
-def register_run(journal: Journal, run_id: str, now: datetime) -> None:
-    """Put a run on the index of its day, once. Raises: JournalError."""
+def old_index_stream(day: date) -> str:
+    """Where version 0.1.0 listed the runs that began on that day, whoever began them."""
+    return f"runs/{day.isoformat()}"
+
+
+def scopes_stream(day: date) -> str:
+    """The stream that lists the scopes that have runs in that month."""
+    return f"scopes/{day:%Y-%m}"
+
+
+def shard_of(run_id: str) -> int:
+    """The same for a run on every day and every machine."""
+    return hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).digest()[0] % SHARDS
+
+
+def register_run(journal: Journal, scope: RunScope, run_id: str, now: datetime, on: datetime | None = None) -> None:
+    """Put a run on the index of today, or of the day `on` which it goes on; once. Raises: JournalError."""
+    day = utc_day(on or now)
+    stream = index_stream(scope, day, shard_of(run_id))
+    if not journal.read(stream):  # the scope first: a run that is listed where nobody knows to look is hard to find
+        _register_scope(journal, scope, day, now)
 
     def add(entries: Entries) -> Mapping[str, object] | None:
         if any(entry.get("run_id") == run_id for entry in entries):
             return None
         return {"run_id": run_id, "at": now.timestamp()}
 
-    append_next(journal, index_stream(now), add)
+    append_next(journal, stream, add, TRIES)
 
 
-def list_run_ids(journal: Journal, days: Sequence[datetime]) -> list[str]:
-    """The runs that began on these days, oldest first, each once."""
-    ids = [str(entry["run_id"]) for day in days for _, entry in journal.read(index_stream(day))]
-    return list(dict.fromkeys(ids))
+def list_run_ids(journal: Journal, scope: RunScope, days: Iterable[date]) -> list[str]:
+    """The runs of this scope that are listed on these days, in the order in which they were, each once."""
+    return _ids(journal, [index_stream(scope, day, shard) for day in days for shard in range(SHARDS)])
 
 
-def summarize_runs(journal: Journal, clock: Clock, *, days: int = DAYS, live_only: bool = False) -> list[dict[str, Any]]:
-    """The runs of the last days, oldest first: id, what was asked, whether it has ended, its owner's lease, what it holds.
-
-    One whose record cannot be used has the status `unreadable` and the reason, and no more.
-    """
-    found: list[dict[str, Any]] = []
-    for run_id in _last_run_ids(journal, clock.now(), days):
-        try:
-            state, _ = read_run(journal, run_id)
-        except RecordError as err:  # the others are to be seen all the same
-            found.append({"run_id": run_id, "status": "unreadable", "reason": str(err)})
-            continue
-        if state.claimed is None or (live_only and state.ended):
-            continue
-        held = [] if state.ended else [progress.instance_id for progress in state.progress.values() if progress.outcome is None]
-        found.append(
-            {
-                "run_id": run_id,
-                "asked": state.claimed["asked"],
-                "began_at": iso_at(state.claimed["at"]),
-                "status": state.reported["status"] if state.reported else "released" if state.released else "running",
-                "instances": len(state.progress),
-                "done": sum(1 for progress in state.progress.values() if progress.outcome is not None),
-                "hops": state.hops,
-                "holds": held,
-                "lease_until": None if state.ended or state.handed_over else iso_at(state.lease_until),
-                "goes_on_at": iso_at(state.not_before) if state.handed_over and state.not_before else None,
-            }
-        )
-    return found
+def list_old_run_ids(journal: Journal, days: Iterable[date]) -> list[str]:
+    """The same from the index of version 0.1.0."""
+    return _ids(journal, [old_index_stream(day) for day in days])
 
 
-def lapsed_runs(journal: Journal, clock: Clock, grace_s: float) -> tuple[list[str], dict[str, str]]:
-    """The runs of the last days that have not ended and that nobody works on now. And those that cannot be judged: id -> why."""
-    now = clock.now()
-    lapsed, unreadable = [], {}
-    for run_id in _last_run_ids(journal, now, DAYS):
-        try:
-            state, _ = read_run(journal, run_id)
-        except RecordError as err:
-            unreadable[run_id] = str(err)
-            continue
-        if state.claimed is not None and not state.ended and max(state.live_until(grace_s), state.not_before) <= now.timestamp():
-            lapsed.append(run_id)
-    return lapsed, unreadable
+def other_scopes(journal: Journal, scope: RunScope, now: datetime) -> list[RunScope]:
+    """Who else has runs in this journal, of the days that count."""
+    days = last_days(now, ahead=AHEAD_DAYS)
+    streams = dict.fromkeys(scopes_stream(day) for day in days)
+    found = {_scope(entry) for entries in in_parallel(streams, journal.read) for _, entry in entries}
+    return sorted(found - {scope}, key=str)
 
 
-def _last_run_ids(journal: Journal, now: datetime, days: int) -> list[str]:
-    return list_run_ids(journal, [now - timedelta(days=back) for back in reversed(range(days))])
+def last_days(now: datetime, count: int = DAYS, ahead: int = 0) -> list[date]:
+    """So many days that end today, oldest first, and so many that are to come."""
+    return [utc_day(now) + timedelta(days=shift) for shift in range(1 - count, ahead + 1)]
+
+
+def utc_day(moment: datetime) -> date:
+    """Its date in UTC."""
+    return moment.astimezone(UTC).date()
+
+
+def in_parallel(items: Iterable[T], work: Callable[[T], R]) -> Sequence[R]:
+    """The same work for each, several at a time; results in the order of the items."""
+    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="index") as pool:
+        return list(pool.map(work, items))
+
+
+def _register_scope(journal: Journal, scope: RunScope, day: date, now: datetime) -> None:
+    def add(entries: Entries) -> Mapping[str, object] | None:
+        if any(_scope(entry) == scope for entry in entries):
+            return None
+        return {"scope": scope.as_json(), "at": now.timestamp()}
+
+    append_next(journal, scopes_stream(day), add, TRIES)
+
+
+def _scope(entry: Mapping[str, object]) -> RunScope:
+    told = entry["scope"]
+    parts = told if isinstance(told, dict) else {}
+    return RunScope(*(str(parts.get(name, "")) for name in ("host", "function", "region", "project_id")))
+
+
+def _ids(journal: Journal, streams: Sequence[str]) -> list[str]:
+    entries = [entry for found in in_parallel(streams, journal.read) for _, entry in found]
+    entries.sort(key=lambda entry: float(str(entry["at"])))
+    return list(dict.fromkeys(str(entry["run_id"]) for entry in entries))

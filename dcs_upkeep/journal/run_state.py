@@ -14,6 +14,7 @@ from typing import Any, Never, NoReturn
 
 from dcs_upkeep.domain.errors import RecordError
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
+from dcs_upkeep.domain.run import RunScope
 from dcs_upkeep.journal.entries import (
     FORMAT,
     Baseline,
@@ -26,6 +27,7 @@ from dcs_upkeep.journal.entries import (
     Stopped,
     outcome_from_json,
     plan_from_json,
+    scope_of,
 )
 
 # What counts against the error budget, and for the circuit breaker.
@@ -73,7 +75,9 @@ class Progress:
 class RunState:
     """All that the entries of a run add up to."""
 
+    began_at: float | None = None  # the first entry of its stream, whose age decides when it lapses
     claimed: Claimed | None = None
+    scope: RunScope | None = None  # whose it is; None if the version that began it did not write that
     owner: str = ""
     lease_until: float = 0.0
     takeovers: int = 0
@@ -96,21 +100,19 @@ class RunState:
 
     def apply(self, entry: Entry) -> None:
         """Take one more entry into account."""
+        if self.began_at is None:
+            self.began_at = entry["at"]
         self.owner = entry.get("owner", self.owner)
         self.lease_until = entry.get("lease_until", self.lease_until)
         self.handed_over = entry["kind"] == "yielded"
         match entry["kind"]:
             case "claimed":
-                if entry["format"] > FORMAT:
-                    what = f"it was begun by a later version of this tool (format {entry['format']}, this one knows {FORMAT})"
-                    raise RecordError(f"{what}. Let that version go on with it")
-                # A key that was released and is claimed again begins anew: nothing of the run before was ever sent.
-                self.claimed, self.released, self.plan, self.stop = entry, False, None, None
-                self.progress, self.topics, self.told = {}, {}, {}
+                self._claimed(entry)
             case "renewed":
                 pass
             case "taken_over":
-                self.takeovers += 1
+                # Whoever goes on now waits for nothing any more: an old `not_before` would keep the sweep away if this one dies.
+                self.takeovers, self.not_before = self.takeovers + 1, 0.0
             case "yielded":
                 self.hops += 1
                 self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
@@ -145,6 +147,15 @@ class RunState:
                 self.stop = self.stop or entry
             case _:
                 _unknown(entry["kind"])
+
+    def _claimed(self, entry: Claimed) -> None:
+        if entry["format"] > FORMAT:
+            what = f"it was begun by a later version of this tool (format {entry['format']}, this one knows {FORMAT})"
+            raise RecordError(f"{what}. Let that version go on with it")
+        # A key that was released and is claimed again begins anew: nothing of the run before was ever sent.
+        self.claimed, self.released, self.plan, self.stop = entry, False, None, None
+        self.scope = scope_of(entry)
+        self.progress, self.topics, self.told = {}, {}, {}
 
     def failures(self) -> int:
         """What counts against the error budget, over the whole plan."""

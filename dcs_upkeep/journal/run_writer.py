@@ -34,13 +34,11 @@ from dcs_upkeep.journal.entries import (
     outcome_to_json,
     plan_to_json,
 )
+from dcs_upkeep.journal.pieces import cut, cut_text, fit
 from dcs_upkeep.journal.run_state import RunState
 from dcs_upkeep.journal.run_stream import LeasedStream, with_nonce
 
 TRY_AGAIN_S = 5.0  # between two tries of a journal that fails
-PIECE_CHARS = 100_000  # entries stay under 300 KB even if every character takes two bytes or more
-PIECE_OUTCOMES = 200
-PIECE_BASELINE = 1_000
 
 
 class RunWriter:
@@ -78,6 +76,7 @@ class RunWriter:
         A lease that has lapsed is taken anew first, if nobody else has the run: `state.takeovers` tells that it was.
         Raises: FencedError, always; JournalError only while no attempt was begun.
         """
+        entry = fit(entry)
         if self._store is None:
             self.state.apply(entry)
             return True
@@ -164,8 +163,7 @@ class RunWriter:
 
     def planned(self, plan: Plan) -> None:
         """The plan is decided. Written in pieces, since a plan of thousands is longer than one entry may be."""
-        text = json.dumps(plan_to_json(plan), separators=(",", ":"))
-        pieces = [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
+        pieces = cut_text(json.dumps(plan_to_json(plan), separators=(",", ":")))
         for number, piece in enumerate(pieces):
             self.append(Planned(kind="planned", at=self.now(), part=number, parts=len(pieces), text=piece))
         if self.state.plan is not None:
@@ -175,10 +173,8 @@ class RunWriter:
     def guarded(self, wave: int, outcomes: Sequence[Outcome], baseline: Mapping[str, Baseline], classified_at: float | None = None) -> None:
         """The guards were asked again: who left the wave, what the others showed, and when their classes were read, if they were."""
         self.watched(outcomes)
-        items = list(baseline.items())
-        for start in range(0, max(1, len(items)), PIECE_BASELINE):
-            piece = dict(items[start : start + PIECE_BASELINE])
-            entry = Guarded(kind="guarded", at=self.now(), wave=wave, baseline=piece)
+        for piece in list(cut(baseline.items())) or [[]]:
+            entry = Guarded(kind="guarded", at=self.now(), wave=wave, baseline=dict(piece))
             if classified_at is not None:
                 entry["classified_at"] = classified_at
             self.append(entry)
@@ -211,16 +207,16 @@ class RunWriter:
 
     def seen(self, busy: Sequence[str], evidence: Mapping[str, str], unexecuted: Sequence[str] = ()) -> None:
         """A reading showed something new about instances that have no outcome yet."""
-        if busy or evidence or unexecuted:
-            entry = Seen(kind="seen", at=self.now(), busy=list(busy), evidence=dict(evidence))
-            if unexecuted:
-                entry["unexecuted"] = list(unexecuted)
-            self.append(entry)
+        for piece in cut([*((one, None) for one in busy), *evidence.items()]):
+            shown_busy = [one for one, reason in piece if reason is None]
+            settled = {one: reason for one, reason in piece if reason is not None}
+            self.append(Seen(kind="seen", at=self.now(), busy=shown_busy, evidence=settled))
+        for free in cut(unexecuted):
+            self.append(Seen(kind="seen", at=self.now(), busy=[], evidence={}, unexecuted=list(free)))
 
     def watched(self, outcomes: Sequence[Outcome]) -> None:
         """Instances have come to their outcome."""
-        for start in range(0, len(outcomes), PIECE_OUTCOMES):
-            piece = [outcome_to_json(outcome) for outcome in outcomes[start : start + PIECE_OUTCOMES]]
+        for piece in cut(outcome_to_json(outcome) for outcome in outcomes):
             self.append(Watched(kind="watched", at=self.now(), outcomes=piece))
 
     def stop(self, why: str, rest: OutcomeKind, reason: str, guard: str | None = None) -> None:

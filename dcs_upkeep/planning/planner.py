@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dcs_upkeep.domain.approval import ShownPlan, split_approval
 from dcs_upkeep.domain.errors import RecordError
 from dcs_upkeep.domain.model import Instance, Location, Plan, Refusal
-from dcs_upkeep.domain.ports import Ports
+from dcs_upkeep.domain.ports import Ports, Tick, no_tick
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards import whole_plan
@@ -30,6 +30,7 @@ class Planner:
     location: Location
     policy: Policy
     ports: Ports
+    tick: Tick = no_tick  # renews the run's lease: a large fleet takes longer to read than that lasts
 
     def make(self) -> Plan:
         """Read, and decide."""
@@ -47,7 +48,7 @@ class Planner:
             on_host=ports.host.kind != "local",
             halt=halt_record(ports.journal),
             failures=failure_record(ports, self.location, settings.breaker),
-            classified=classify(ports.dcs, policy.action, waiting),
+            classified=classify(ports.dcs, policy.action, waiting, self.tick),
             firing=firing_alarms(ports, [one for one in ids if one in fleet], "alarm_veto") if settings.alarm_veto else None,
             triggered_by=self.spec.alarm_id,
             shown=self._shown(),
@@ -66,8 +67,8 @@ class Planner:
     def _fleet(self) -> Mapping[str, Instance]:
         request = self.spec.request
         if request.instances is not None:
-            return self.ports.dcs.read(request.instances)
-        return {instance.instance_id: instance for instance in self.ports.dcs.snapshot()}
+            return self.ports.dcs.read(request.instances, self.tick)
+        return {instance.instance_id: instance for instance in self.ports.dcs.snapshot(self.tick)}
 
     def _shown(self) -> ShownPlan | None:
         """The showing that the request names. One that cannot be used, as past its time, is as good as none."""

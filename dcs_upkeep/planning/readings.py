@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dcs_upkeep.domain.actions import RULES, Action, DataLoss
 from dcs_upkeep.domain.errors import CloudError, JournalError
 from dcs_upkeep.domain.model import Instance, Location
-from dcs_upkeep.domain.ports import Dcs, Journal, Ports
+from dcs_upkeep.domain.ports import Dcs, Journal, Ports, Tick, no_tick
 from dcs_upkeep.guards import guard, per_call
 from dcs_upkeep.guards.data_loss import is_single_by_spec, loses_data
 from dcs_upkeep.guards.policy import Firing
@@ -19,8 +19,11 @@ PARALLEL = 16
 Class = tuple[bool | None, str]
 
 
-def classify(dcs: Dcs, action: Action, instances: Sequence[Instance]) -> Mapping[str, Class]:
-    """Instance ID -> (whether the action loses its data, why). A read that fails leaves None, which counts as loses."""
+def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick = no_tick) -> Mapping[str, Class]:
+    """Instance ID -> (whether the action loses its data, why). A read that fails leaves None, which counts as loses.
+
+    `tick`: called after each instance, in the thread that asks.
+    """
 
     def one(instance: Instance) -> Class:
         if RULES[action].data_loss is not DataLoss.DEPENDS or is_single_by_spec(instance.spec_code):
@@ -45,8 +48,12 @@ def classify(dcs: Dcs, action: Action, instances: Sequence[Instance]) -> Mapping
 
     if len(instances) <= 1:
         return {instance.instance_id: one(instance) for instance in instances}
+    classes: dict[str, Class] = {}
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="classify") as pool:
-        return dict(zip([instance.instance_id for instance in instances], pool.map(one, instances), strict=True))
+        for instance, found in zip(instances, pool.map(one, instances), strict=True):
+            classes[instance.instance_id] = found
+            tick()
+    return classes
 
 
 def halt_record(journal: Journal | None) -> per_call.HaltRecord:

@@ -41,8 +41,10 @@ def log_plan(ports: Ports, plan: Plan) -> None:
 
 
 def canonical_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A report for the log: all but the instances that are fine, of which the counts tell."""
+    """A report for the log: all but the instances that are fine, of which the counts tell. A sweep's answer may hold one."""
     told = {key: value for key, value in body.items() if key not in ("instances", "plan")}
+    if "report" in body:
+        told["report"] = canonical_fields(body["report"])
     if "instances" in body:
         told["not_fine"] = [one for one in body["instances"] if not OutcomeKind(one["outcome"]).fine]
     if "plan" in body:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -401,3 +402,24 @@ def test_importing_the_adapter_does_not_import_the_sdk() -> None:
 
     code = "import sys, dcs_upkeep.adapters.dcs; print({'huaweicloudsdkcore', 'requests', 'urllib3', 'boto3'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_whoever_reads_much_is_called_back_after_each_page_and_each_show(emulate: Emulate, connect: Connect) -> None:
+    """In the thread that asks: what is done meanwhile, such as renewing a lease, belongs to one thread alone."""
+    emu = emulate(make_fleet(2500))
+    ticks: list[threading.Thread] = []
+
+    def tick() -> None:
+        ticks.append(threading.current_thread())
+
+    dcs = connect(emu)
+    for read, count in (
+        (lambda: dcs.snapshot(tick), 3),
+        (lambda: dcs.read(ids_of(emu)[:5], tick), 5),
+        (lambda: dcs.read(ids_of(emu), tick), 3),
+        (lambda: dcs.show(ids_of(emu)[:20], tick), 20),
+        (lambda: dcs.show(ids_of(emu)[:1], tick), 1),
+    ):
+        ticks.clear()
+        read()
+        assert ticks == [threading.current_thread()] * count

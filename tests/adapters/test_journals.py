@@ -16,8 +16,8 @@ import pytest
 
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals import open_journal
-from dcs_upkeep.adapters.journals.rows import TTL_S
 from dcs_upkeep.domain.errors import JournalError, RecordError, SeqTakenError, SettingsError
+from dcs_upkeep.domain.lifetimes import TTL_S
 from dcs_upkeep.domain.ports import Journal
 from tests.fakes import FakeClock
 from tests.tables import create_table

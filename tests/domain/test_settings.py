@@ -61,3 +61,28 @@ def test_a_misspelt_name_in_the_object_is_told_the_right_one() -> None:
         read_settings({"UPKEEP_SETTINGS": '{"UPKEEP_POL_S": 7}'}.get)
     with pytest.raises(SettingsError, match="settings table"):
         read_settings({"UPKEEP_SETTINGS": '{"x": 7}'}.get)
+
+
+@pytest.mark.parametrize(
+    ("lease_s", "skew_s", "lease", "skew"), [(60, 30, 70, 20), (120, 90, 130, 80), (60, 21, 61, 20), (159, 120, 160, 119)]
+)
+def test_a_lease_and_a_skew_that_let_no_call_leave_are_refused_with_what_works(lease_s: int, skew_s: int, lease: int, skew: int) -> None:
+    with pytest.raises(SettingsError, match=f"UPKEEP_LEASE_S={lease_s} and UPKEEP_SKEW_S={skew_s}") as caught:
+        read_settings({"UPKEEP_LEASE_S": str(lease_s), "UPKEEP_SKEW_S": str(skew_s)}.get)
+    (problem,) = caught.value.problems
+    assert f"UPKEEP_LEASE_S to {lease} or more" in problem.fix
+    assert f"UPKEEP_SKEW_S to {skew} or less" in problem.fix
+    assert read_settings({"UPKEEP_LEASE_S": str(lease), "UPKEEP_SKEW_S": str(skew_s)}.get).lease_s == lease
+    assert read_settings({"UPKEEP_LEASE_S": str(lease_s), "UPKEEP_SKEW_S": str(skew)}.get).skew_s == skew
+
+
+def test_one_of_the_pair_alone_is_held_against_the_others_default_and_told_with_the_rest() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"UPKEEP_SKEW_S": "90", "UPKEEP_POLL_S": "soon"}.get)
+    assert [problem.path for problem in caught.value.problems] == ["UPKEEP_POLL_S", "UPKEEP_LEASE_S"]
+
+
+def test_a_lease_that_is_no_number_is_told_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"UPKEEP_SKEW_S": "90", "UPKEEP_LEASE_S": "long"}.get)
+    assert len(caught.value.problems) == 1

@@ -43,9 +43,9 @@ def test_what_was_shown_may_be_carried_out(journal: bool, source: str) -> None:
         assert w.emu.truth.lost_data == set(w.ids[:2])
 
 
-@pytest.mark.parametrize("days", [1.01, 30, 90])
+@pytest.mark.parametrize("days", [1.01, 30, 140])
 def test_the_event_of_a_refusal_is_worth_nothing_long_after(days: float) -> None:
-    """After 90 days the record itself is past its time."""
+    """After 140 days the record itself is past its time."""
     with world(3, journal=True) as w:
         event = printed_event(w.refused(flush(w)))
         w.clock.sleep(days * DAY_S)

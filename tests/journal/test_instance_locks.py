@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -231,3 +232,14 @@ def test_still_ours(record: LockRecord, reason: str) -> None:
     verdict = still_ours("a", START)(record)
     assert (verdict.allowed, verdict.reason) == (not reason, reason)
     assert verdict.guard == "claims"
+
+
+def test_whoever_asks_for_many_is_called_back_after_each(journal: MemoryJournal, clock: FakeClock) -> None:
+    """Thousands of claims take longer than a lease."""
+    ticks: list[threading.Thread] = []
+    asking = InstanceLocks(journal, "project", "run-1", clock, TERMS, lambda: ticks.append(threading.current_thread()))
+    ids = ["a", "b", "c"]
+    asking.acquire(ids, lambda _: YES)
+    asking.verify(ids, lambda _: YES)
+    asking.release(dict.fromkeys(ids), Action.RESTART)
+    assert ticks == [threading.current_thread()] * 9

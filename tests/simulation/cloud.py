@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dcs_upkeep.domain.ports import Tick, no_tick
 from tests.simulation import plug
 from tests.simulation.fleet import ACTIONS, SimInstance
 from tests.simulation.scenario import BASE
@@ -35,20 +36,21 @@ class SimDcs:
 
     # --- reading -------------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> tuple[Any, ...]:
+    def snapshot(self, tick: Tick = no_tick) -> tuple[Any, ...]:
         self.ask("list")
+        tick()
         rows = self._world.fleet.of(self._project, self._world.scheduler.now)
         self._invocation.rng.shuffle(rows)
         return tuple(plug.instance(one, shown=False, iso=iso) for one in rows)
 
-    def read(self, instance_ids: Sequence[str]) -> Mapping[str, Any]:
+    def read(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Any]:
         if len(instance_ids) <= FEW:
             return self.show(instance_ids)
         wanted = set(instance_ids)
         found = {one.instance_id: one for one in self.snapshot()}
         return {one: found[one] for one in instance_ids if one in found and one in wanted}
 
-    def show(self, instance_ids: Sequence[str]) -> Mapping[str, Any]:
+    def show(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
         for instance_id in dict.fromkeys(instance_ids):
             self.ask("show")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dcs_upkeep.domain.ports import Tick, no_tick
 from dcs_upkeep.local.emulator import Emulator, Fault
 from dcs_upkeep.local.emulator import Instance as EmulatedInstance
 from tests.simulation import plug
@@ -129,15 +130,15 @@ class WireDcs:
         self._invocation = invocation
         self._real = plug.real_dcs(world.emulator, invocation)
 
-    def snapshot(self) -> Any:
+    def snapshot(self, tick: Tick = no_tick) -> Any:
         self._effect("list")
         return self._real.snapshot()
 
-    def read(self, instance_ids: Sequence[str]) -> Any:
+    def read(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Any:
         self._effect("read")
         return self._real.read(instance_ids)
 
-    def show(self, instance_ids: Sequence[str]) -> Any:
+    def show(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Any:
         self._effect("show")
         return self._real.show(instance_ids)
 

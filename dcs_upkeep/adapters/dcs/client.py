@@ -6,25 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from random import SystemRandom
 from threading import Lock
+from typing import TypeVar
 
 from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.adapters.dcs import read_answers, status_answers
 from dcs_upkeep.adapters.dcs.backups import HuaweiBackups
-from dcs_upkeep.adapters.dcs.session import CONNECT_S, Session
+from dcs_upkeep.adapters.dcs.session import Session
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.deadline import Deadline
+from dcs_upkeep.domain.deadline import LONGEST_PUT_S, PUT_CONNECT_S, PUT_READ_S, Deadline
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance, Location
-from dcs_upkeep.domain.ports import Clock
+from dcs_upkeep.domain.ports import Clock, Tick, no_tick
 from dcs_upkeep.domain.settings import BATCH_LIMIT
 
-PUT_READ_S = 30.0
-LONGEST_PUT_S = CONNECT_S + PUT_READ_S
 MIN_PUT_S = 3.0  # less is not worth a PUT whose answer would probably be lost
 SHOWS = 16  # `show` calls at the same time
 FEW = 5  # up to here one `show` each is cheaper than a page of 1000
 MAX_PAGES = 1000
 MISSING = "DCS.3022"
+T = TypeVar("T")
 _LIST, _SHOW, _CONFIGS, _PUT = "list_instances", "show_instance", "list_configurations", "restart_or_flush_instances"
 # What the code asks of DCS here, for the shipped policies and for messages. (DCS API, permissions and supported actions.)
 PERMISSIONS = {
@@ -77,7 +77,7 @@ class HuaweiDcs:
             return Answer(AnswerKind.NOT_CONNECTED, "not sent: no time is left in this invocation")
         body = sdk.make("ChangeInstanceStatusBody", instances=asked, action=action.value)
         request = sdk.make("RestartOrFlushInstancesRequest", body=body)
-        wire.begin(timeouts.fit(left_s, CONNECT_S, PUT_READ_S))
+        wire.begin(timeouts.fit(left_s, PUT_CONNECT_S, PUT_READ_S))
         self._session.count(_PUT)
         try:
             raw = client.restart_or_flush_instances(request)
@@ -92,31 +92,31 @@ class HuaweiDcs:
 
     # --- the reads -----------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> tuple[Instance, ...]:
+    def snapshot(self, tick: Tick = no_tick) -> tuple[Instance, ...]:
         """The whole fleet, in pages of 1000. Raises: CloudError, also if the listing does not come to an end."""
-        return tuple(self._list(lambda _: False).values())
+        return tuple(self._list(lambda _: False, tick).values())
 
-    def read(self, instance_ids: Sequence[str]) -> Mapping[str, Instance]:
+    def read(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Instance]:
         """These instances: one `show` each for up to 5, else list pages until all are found. What is gone is absent."""
         wanted = list(dict.fromkeys(instance_id.lower() for instance_id in instance_ids))
         if len(wanted) <= FEW:
-            return self.show(wanted)
+            return self.show(wanted, tick)
         ids = frozenset(wanted)
-        found = self._list(lambda found: found.keys() >= ids)
+        found = self._list(lambda found: found.keys() >= ids, tick)
         return {instance_id: found[instance_id] for instance_id in wanted if instance_id in found}
 
-    def show(self, instance_ids: Sequence[str]) -> Mapping[str, Instance]:
+    def show(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Instance]:
         """These instances by `show_instance`, 16 at a time. What is gone is absent. Raises: CloudError."""
         wanted = list(dict.fromkeys(instance_id.lower() for instance_id in instance_ids))
         if len(wanted) <= 1:
-            found = [self._show(instance_id) for instance_id in wanted]
+            found = [_ticked(self._show(instance_id), tick) for instance_id in wanted]
         else:
             self._session.connect()
             with self._lock:
                 pool = self._pool = self._pool or ThreadPoolExecutor(SHOWS, thread_name_prefix="show")
             futures = [pool.submit(self._show, instance_id) for instance_id in wanted]
             try:
-                found = [future.result() for future in futures]
+                found = [_ticked(future.result(), tick) for future in futures]
             finally:
                 for future in futures:  # after one error the rest is not worth asking
                     future.cancel()
@@ -153,7 +153,7 @@ class HuaweiDcs:
                 return None
             raise
 
-    def _list(self, enough: Callable[[Mapping[str, Instance]], bool]) -> dict[str, Instance]:
+    def _list(self, enough: Callable[[Mapping[str, Instance]], bool], tick: Tick) -> dict[str, Instance]:
         """Pages until `enough`, or until `instance_num` is reached; if that is missing or too low, until a short page."""
         found: dict[str, Instance] = {}
         offset = 0
@@ -165,6 +165,7 @@ class HuaweiDcs:
                 if doubtful and err.status == 400:  # an offset past the end may be refused (DCS.4800)
                     return found
                 raise
+            tick()
             known = len(found)
             for instance in instances:
                 earlier = found.get(instance.instance_id, instance)
@@ -188,3 +189,9 @@ class HuaweiDcs:
             lambda client, make: client.list_instances(make("ListInstancesRequest", limit=read_answers.PAGE, offset=offset)),
             read_answers.page_of,
         )
+
+
+def _ticked(found: T, tick: Tick) -> T:
+    """What was found; and time has passed."""
+    tick()
+    return found

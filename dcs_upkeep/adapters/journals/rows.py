@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import JournalError, RecordError
+from dcs_upkeep.domain.lifetimes import FOREVER, TTL_S
 from dcs_upkeep.domain.ports import Clock
 
 MAX_BYTES = 300_000  # an item of DynamoDB holds 400 KB, names and all
-TTL_S = 45 * 86_400
-FOREVER = "control/"  # the halt lever must not be forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def to_text(stream: str, entry: Mapping[str, object]) -> str:
 
 def expiry(stream: str, now: float) -> int | None:
     """When a stream that begins now ends, in seconds since 1970; None for never."""
-    return None if stream.startswith(FOREVER) else int(now) + TTL_S
+    return None if stream.startswith(FOREVER) else int(now + TTL_S)
 
 
 def checked(stream: str, rows: Iterable[tuple[int, str, int | None]], after: int, now: float) -> list[tuple[int, dict[str, object]]]:

@@ -1,6 +1,6 @@
 """`doctor`: what would go wrong at three in the morning, found in the afternoon.
 
-It reads. The one thing that it writes is an entry in a stream of its own in the journal, which the store forgets after 45 days.
+It reads. The one thing that it writes is an entry in a stream of its own in the journal, which the store forgets in time.
 """
 
 from __future__ import annotations
