@@ -47,7 +47,7 @@ class Run:
 
     @property
     def began_at(self) -> float:
-        return self.entries[0].at if self.entries else self.puts[0].at
+        return self.entries[0].at if self.entries else self.puts[0].invocation.started_at
 
     @property
     def has_ended(self) -> bool:
