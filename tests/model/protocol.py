@@ -1,0 +1,396 @@
+"""What one run may do next: its record, its invocations, and the PUTs that are under way.
+
+Time is in ticks and relative, so that the state space is finite without a horizon. An invocation that does nothing while time
+goes on is stalled; it may do so between any two steps. Whatever an invocation knows of its run is what is on record, since
+one whose place was taken can only end: what it would still have done has no effect but for a PUT or a claim already on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import NamedTuple
+
+from dcs_upkeep.domain.model import OutcomeKind
+from dcs_upkeep.journal.run_state import Stage
+from tests.model import product
+from tests.model.lines import Line
+from tests.model.product import GRACE, LEASE, PUT, SKEW, Core
+
+FROZEN = PUT + SKEW - 1  # ticks that may pass between the last question and the socket: less than the grace
+LOWEST = -GRACE - SKEW  # a lease that has been over for so long is over for everybody
+
+
+class Invocation(NamedTuple):
+    """One process. `phase`: what it is about to do.
+
+    `left`: ticks of its lease, 0 if it has lapsed. `age`: how long its append is under way, it is frozen, or its PUT is out.
+    `waited`: since it knows that an answer was lost. `asked`: whether the instance's claim was asked for under this lease.
+    `overtaken`: it does not know yet that its place is taken. `halted`: its attempt was begun under a halt.
+    """
+
+    phase: str = ""
+    left: int = 0
+    age: int = 0
+    waited: int = 0
+    asked: bool = False
+    baseline: int = -1
+    shared: bool = False
+    answer: str = ""
+    overtaken: bool = False
+    halted: bool = False
+
+
+NOBODY = Invocation()
+# What an invocation that was overtaken cannot take back: the thread that sends, and a claim on its way to the other stream.
+ON_ITS_WAY = frozenset({"asks its lease", "frozen", "waits", "claims"})
+
+
+class Run(NamedTuple):
+    """One run. `left`: ticks of its lease on record, negative once it is over. `baseline`: of its last attempt, -1 if there was none.
+
+    `shared`: another run has held the instance since. `flying`: the ages of PUTs that no invocation waits for any more.
+    `told`: somebody was told that nothing was done.
+    """
+
+    core: Core = Core()
+    left: int = 0
+    baseline: int = -1
+    shared: bool = False
+    invocations: tuple[Invocation, Invocation] = (NOBODY, NOBODY)
+    flying: tuple[int, ...] = ()
+    told: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether its record says for good what became of the instance."""
+        return self.core.stage in (Stage.ACCEPTED, Stage.DONE) or self.core.stopped
+
+    def puts(self) -> bool:
+        """Whether a PUT of it is under way."""
+        return bool(self.flying) or any(one.phase == "waits" for one in self.invocations)
+
+
+class View(NamedTuple):
+    """What an invocation finds when it looks beyond its run. `may_claim`, `is_ours`: all answers that its clock may lead to."""
+
+    launches: int
+    mine: bool
+    may_claim: Set[bool]
+    is_ours: Set[bool]
+
+
+class Move(NamedTuple):
+    """One step. `effect`: on the instance or its stream. `wrong`: what must never happen, if it just did."""
+
+    label: str
+    run: Run
+    effect: str = ""
+    wrong: str = ""
+
+
+class Protocol:
+    """The rules, less those lines that are taken away."""
+
+    def __init__(self, without: Set[Line] = frozenset()) -> None:
+        self.without = without
+        self.grace = GRACE - PUT * (Line.WAIT_PUT in without) - SKEW * (Line.WAIT_SKEW in without)
+        self._cover = PUT * (Line.CHECK_PUT not in without) + SKEW * (Line.CHECK_SKEW not in without)
+        self._clock = "wall" if Line.MONO in without else "mono" if Line.WALL in without else ""
+
+    def moves(self, run: Run, view: View) -> Iterator[Move]:
+        """Everything that may happen to the run next, apart from time going on."""
+        for slot in (0, 1):
+            if run.invocations[slot] == NOBODY:
+                yield from self._begin(run, slot)
+            else:
+                yield from self._work(run, slot, view)
+                yield Move(f"{slot}: dies", end(run, slot))
+        for number in range(len(run.flying)):
+            flying = run.flying[:number] + run.flying[number + 1 :]
+            yield Move("a PUT that nobody waits for is executed", run._replace(flying=flying), "executed")
+
+    # --- an invocation begins ------------------------------------------------------------------------------------------
+
+    def _begin(self, run: Run, slot: int) -> Iterator[Move]:
+        if run.core.stage is None:
+            claimed = run._replace(core=product.after(run.core, "claimed"), left=LEASE)
+            yield Move(f"{slot}: claims the run", put(claimed, slot, Invocation("works", LEASE)))
+        elif not run.core.ended and self._may_take_over(run):
+            how = "which was handed over" if run.core.handed_over else "whose lease has lapsed"
+            yield Move(f"{slot}: finds a run {how}", put(run, slot, Invocation("takes over")))
+
+    def _may_take_over(self, run: Run) -> bool:
+        if Line.SWEEP in self.without and not run.core.handed_over:
+            return False
+        return Line.WAIT in self.without or product.may_take_over(run.core, run.left, self.grace, SKEW)
+
+    # --- an invocation at work -----------------------------------------------------------------------------------------
+
+    def _work(self, run: Run, slot: int, view: View) -> Iterator[Move]:
+        match run.invocations[slot].phase:
+            case "works" | "answered":
+                yield from self._decide(run, slot, view)
+            case "takes over":
+                yield self._took_over(run, slot)
+            case "claims":
+                yield self._claimed(run, slot)
+            case "writes sending":
+                yield from self._wrote_sending(run, slot)
+            case "asks its lease":
+                yield from self._ask_lease(run, slot)
+            case "frozen":
+                yield self._leave(run, slot)
+            case "waits":
+                yield from self._answers(run, slot)
+
+    def _took_over(self, run: Run, slot: int) -> Move:
+        own = run.invocations[slot]
+        core = product.after(run.core, "taken_over")
+        if core.stage is Stage.SENDING:
+            if own.answer:
+                said = self._verdict(own.answer)
+            else:
+                said = "again" if Line.DOUBT in self.without else Stage.DOUBT.value
+            core = product.after(core, "sent", said)
+        taken = self._fence(run._replace(core=core, left=LEASE - own.age), slot)
+        works = Invocation("works", max(LEASE - own.age, 0), asked=own.asked and Line.ASK_AGAIN in self.without)
+        return Move(f"{slot}: its `taken_over` is written", put(taken, slot, works))
+
+    def _decide(self, run: Run, slot: int, view: View) -> Iterator[Move]:
+        """What is about to be written; first whether anything may be."""
+        own = run.invocations[slot]
+        lapsed = {False} if Line.FENCE in self.without else product.has_lapsed(own.left, self._clock)
+        if True in lapsed:
+            yield Move(f"{slot}: finds its lease lapsed", put(run, slot, Invocation("takes over", asked=own.asked, answer=own.answer)))
+        if False not in lapsed:
+            return
+        if own.phase == "answered":
+            yield from self._write_sent(run, slot)
+        elif run.settled:
+            yield from self._finish(run, slot, view)
+        elif run.core.stage is Stage.PENDING:
+            yield from self._pending(run, slot, view)
+            yield from self._renew_or_hand_over(run, slot)
+        elif run.core.stage is Stage.DOUBT:
+            yield from self._doubt(run, slot, view)
+            yield from self._renew_or_hand_over(run, slot)
+
+    def _renew_or_hand_over(self, run: Run, slot: int) -> Iterator[Move]:
+        renewed = self._write(run, slot, "renewed")
+        yield Move(f"{slot}: renews its lease", put(renewed, slot, run.invocations[slot]._replace(left=LEASE)))
+        yield Move(f"{slot}: hands over", end(self._write(run, slot, "yielded"), slot))
+
+    # --- before an attempt ---------------------------------------------------------------------------------------------
+
+    def _pending(self, run: Run, slot: int, view: View) -> Iterator[Move]:
+        own = run.invocations[slot]
+        if not own.asked:
+            yield from self._claim(run, slot, view)
+            return
+        if run.baseline >= 0 and product.is_evidence(run.baseline, view.launches):
+            if not run.shared or Line.SHARED_AGAIN in self.without:
+                yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence before another attempt")
+                return
+        unasked = bool({Line.CLAIM, Line.ASK_AGAIN} & self.without)
+        if False in view.is_ours and not unasked:
+            yield from self._settle(run, slot, OutcomeKind.REFUSED, "finds its claim gone")
+        if True in view.is_ours or unasked:
+            yield from self._begin_attempt(run, slot, view)
+
+    def _claim(self, run: Run, slot: int, view: View) -> Iterator[Move]:
+        own = run.invocations[slot]
+        if Line.CLAIM in self.without:
+            yield Move(f"{slot}: claims nothing", put(run, slot, own._replace(asked=True)))
+            return
+        if False in view.may_claim:
+            yield from self._settle(run, slot, OutcomeKind.REFUSED, "finds the instance claimed")
+        if True not in view.may_claim:
+            return
+        if view.mine and Line.CLAIM_ANEW in self.without:
+            yield Move(f"{slot}: finds its run's claim on record", put(run, slot, own._replace(asked=True)))
+        else:
+            yield Move(f"{slot}: finds the instance free", put(run, slot, own._replace(phase="claims")))
+
+    def _claimed(self, run: Run, slot: int) -> Move:
+        own = run.invocations[slot]
+        if own.overtaken:
+            return Move(f"{slot}: its claim is written, though it is overtaken", end(run, slot), "held")
+        return Move(f"{slot}: its claim is written", put(run, slot, Invocation("works", own.left, asked=True)), "held")
+
+    def _begin_attempt(self, run: Run, slot: int, view: View) -> Iterator[Move]:
+        own = run.invocations[slot]
+        if Line.HALT not in self.without:
+            stopped = self._write(run, slot, "stopped")
+            yield Move(f"{slot}: finds the lever pulled", put(stopped, slot, own._replace(left=LEASE)))
+        baseline = run.baseline if Line.BASELINE in self.without and run.baseline >= 0 else view.launches
+        for halted in (False, True) if Line.HALT in self.without else (False,):
+            begun = own._replace(phase="writes sending", baseline=baseline, halted=halted)
+            how = "begins an attempt, under a halt" if halted else "begins an attempt"
+            if Line.DURABLE in self.without:
+                yield Move(f"{slot}: {how}, writes nothing", put(run, slot, begun._replace(phase="frozen")))
+            elif Line.CHECK_AFTER not in self.without or True in product.is_covered(own.left, self._cover):
+                yield Move(f"{slot}: {how}", put(run, slot, begun))
+
+    # --- an attempt ----------------------------------------------------------------------------------------------------
+
+    def _wrote_sending(self, run: Run, slot: int) -> Iterator[Move]:
+        own = run.invocations[slot]
+        left = LEASE - own.age
+        written = self._write(run, slot, "sending", left=left)._replace(baseline=own.baseline, shared=own.shared)
+        believed = LEASE if Line.FIRST_TRY in self.without else max(left, 0)
+        if Line.OLD_LEASE not in self.without and True in product.has_lapsed(own.left):
+            believed = 0
+        checks = Invocation("asks its lease", believed, asked=own.asked, halted=own.halted)
+        yield Move(f"{slot}: its `sending` is written", put(written, slot, checks))
+        if Line.OWN_TOKEN in self.without:
+            wrong = "told falsely: an owner says that another invocation has taken over, and none has"
+            yield Move(f"{slot}: its `sending` is written, though the store says it failed", end(written, slot), wrong=wrong)
+
+    def _ask_lease(self, run: Run, slot: int) -> Iterator[Move]:
+        own = run.invocations[slot]
+        covered = {True} if Line.CHECK_AFTER in self.without else product.is_covered(own.left, self._cover, self._clock)
+        if True in covered:
+            frozen = Invocation("frozen", own.left, asked=own.asked, overtaken=own.overtaken, halted=own.halted)
+            yield Move(f"{slot}: finds its lease long enough", put(run, slot, frozen))
+        if False in covered:
+            yield Move(f"{slot}: finds its lease too short, sends nothing", self._answered(run, slot, "not_sent"))
+
+    def _leave(self, run: Run, slot: int) -> Move:
+        own = run.invocations[slot]
+        wrong = "a halt: an attempt that was begun under it leaves" if own.halted else ""
+        if run.settled:
+            wrong = "told falsely: a PUT leaves after the outcome is on record"
+        return Move(f"{slot}: its PUT leaves", put(run, slot, own._replace(phase="waits", age=0)), wrong=wrong)
+
+    def _answers(self, run: Run, slot: int) -> Iterator[Move]:
+        own = run.invocations[slot]
+        yield Move(f"{slot}: its PUT is executed, the answer is success", self._answered(run, slot, "success"), "executed")
+        yield Move(f"{slot}: its PUT is executed, the answer is lost", self._answered(run, slot, "lost"), "executed")
+        yield Move(f"{slot}: its PUT is throttled", self._answered(run, slot, "throttled"))
+        flying = tuple(sorted((*run.flying, own.age)))
+        yield Move(f"{slot}: its connection breaks, its PUT goes on", self._answered(run, slot, "lost")._replace(flying=flying))
+        if Line.HOP in self.without and not own.overtaken:
+            yield Move(f"{slot}: hands over without its answer", end(self._write(run, slot, "yielded"), slot))
+
+    def _answered(self, run: Run, slot: int, answer: str) -> Run:
+        own = run.invocations[slot]
+        if own.overtaken:
+            return put(run, slot, NOBODY)  # it could write nothing more
+        return put(run, slot, Invocation("answered", own.left, asked=own.asked, answer=answer))
+
+    def _write_sent(self, run: Run, slot: int) -> Iterator[Move]:
+        own = run.invocations[slot]
+        said = self._verdict(own.answer)
+        sent = self._write(run, slot, "sent", said)
+        yield Move(f"{slot}: writes what the answer means: {said}", put(sent, slot, Invocation("works", LEASE, asked=own.asked)))
+
+    def _verdict(self, answer: str) -> str:
+        return "again" if answer == "lost" and Line.LOST in self.without else product.verdict(answer)
+
+    # --- after an attempt ----------------------------------------------------------------------------------------------
+
+    def _doubt(self, run: Run, slot: int, view: View) -> Iterator[Move]:
+        own = run.invocations[slot]
+        if Line.LEAVE in self.without and view.mine:
+            yield Move(f"{slot}: lets go of the instance", run, "left")
+        if product.is_evidence(run.baseline, view.launches):
+            if run.shared and Line.SHARED not in self.without:
+                yield from self._settle(run, slot, OutcomeKind.UNKNOWN, "sees evidence, and that another run held the instance")
+            else:
+                yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence")
+        elif product.doubt_is_over(own.waited) or Line.SETTLE in self.without:
+            yield from self._settle(run, slot, OutcomeKind.UNKNOWN, "sees no evidence")
+
+    def _settle(self, run: Run, slot: int, outcome: OutcomeKind, why: str) -> Iterator[Move]:
+        settled = self._write(run, slot, "watched", outcome.value)
+        yield Move(f"{slot}: {why}: {outcome.value}", put(settled, slot, Invocation("works", LEASE)))
+        if Line.TELL in self.without and outcome is OutcomeKind.REFUSED:
+            yield Move(f"{slot}: {why}; the journal fails, and it tells {outcome.value}", end(run._replace(told=True), slot))
+
+    def _finish(self, run: Run, slot: int, view: View) -> Iterator[Move]:
+        if view.mine:
+            yield Move(f"{slot}: lets go of the instance", run, "left")
+        else:
+            yield Move(f"{slot}: reports", end(self._write(run, slot, "reported"), slot))
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def _write(self, run: Run, slot: int, kind: str, detail: str = "", left: int = LEASE) -> Run:
+        """One more entry in the run's stream, at the place that the other invocation may have meant for its own."""
+        return self._fence(run._replace(core=product.after(run.core, kind, detail), left=left), slot)
+
+    def _fence(self, run: Run, slot: int) -> Run:
+        other = run.invocations[1 - slot]
+        if other.phase in ON_ITS_WAY:
+            return put(run, 1 - slot, other._replace(overtaken=True))
+        return run if Line.PLACE in self.without else put(run, 1 - slot, NOBODY)
+
+
+def put(run: Run, slot: int, invocation: Invocation) -> Run:
+    """The run with this invocation in that slot."""
+    other = run.invocations[1 - slot]
+    return run._replace(invocations=(invocation, other) if slot == 0 else (other, invocation))
+
+
+def end(run: Run, slot: int) -> Run:
+    """The run without the invocation in that slot. Its PUT goes on."""
+    own = run.invocations[slot]
+    flying = tuple(sorted((*run.flying, own.age))) if own.phase == "waits" else run.flying
+    return put(run, slot, NOBODY)._replace(flying=flying)
+
+
+def after_a_tick(run: Run) -> Run:
+    """The run one tick later."""
+    flying = tuple(age + 1 for age in run.flying if age < PUT)
+    invocations = (_older(run.invocations[0]), _older(run.invocations[1]))
+    return run._replace(left=max(run.left - 1, LOWEST), flying=flying, invocations=invocations)
+
+
+def _older(own: Invocation) -> Invocation:
+    left = max(own.left - 1, 0)
+    match own.phase:
+        case "frozen":
+            return own._replace(left=left, age=own.age + 1) if own.age < FROZEN else NOBODY
+        case "waits":
+            if own.age < PUT:
+                return own._replace(left=left, age=own.age + 1)
+            return NOBODY if own.overtaken else Invocation("answered", left, asked=own.asked, answer="lost")
+        case "takes over" | "writes sending":
+            return own._replace(left=left, age=min(own.age + 1, LEASE))
+        case _:
+            return own._replace(left=left, waited=min(own.waited + 1, product.SETTLE))
+
+
+def after_a_claim(run: Run, *, by_another_run: bool, keeps_claim: bool = False) -> Run:
+    """The run once somebody wrote to the instance's stream: a claim that was decided before finds its place taken and is decided anew."""
+    invocations = list(run.invocations) if keeps_claim else [_ask_anew(one) for one in run.invocations]
+    if by_another_run:
+        invocations = [one._replace(shared=True) if one.phase == "writes sending" else one for one in invocations]
+    return run._replace(invocations=(invocations[0], invocations[1]), shared=run.shared or by_another_run)
+
+
+def _ask_anew(own: Invocation) -> Invocation:
+    if own.phase != "claims":
+        return own
+    return NOBODY if own.overtaken else Invocation("works", own.left)
+
+
+def normal(run: Run) -> Run:
+    """The same without what makes no difference any more, and the invocations in one order."""
+    first, second = (_plain(one, run) for one in run.invocations)
+    run = run._replace(invocations=(first, second) if first <= second else (second, first))
+    if run.core.stage is None or run.core.ended:
+        run = run._replace(left=0)
+    elif not run.core.handed_over:
+        run = run._replace(left=max(run.left, -GRACE))
+    if run.baseline < 0 or run.settled:
+        run = run._replace(baseline=-1, shared=False)
+    return run
+
+
+def _plain(own: Invocation, run: Run) -> Invocation:
+    if own.overtaken and own.phase != "asks its lease":
+        own = own._replace(left=0)
+    if own.phase == "works" and run.core.stage is Stage.DOUBT:
+        return own
+    return own._replace(waited=0)
