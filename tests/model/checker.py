@@ -24,7 +24,7 @@ class Result:
     trace: list[str] = field(default_factory=list)
 
 
-def check(without: Set[Line] = frozenset(), *, ends: bool = True) -> Result:
+def check(without: Set[Line] = frozenset(), *, ends: bool = True, limit: int = 10**9) -> Result:
     """Check the protocol less these lines. `ends`: also that from every state all runs can still come to their end."""
     began = time.process_time()
     system = System(Protocol(without))
@@ -32,7 +32,7 @@ def check(without: Set[Line] = frozenset(), *, ends: bool = True) -> Result:
     number = {system.start: 0}
     wrong = ""
     at = 0
-    while at < len(worlds) and not wrong:
+    while at < len(worlds) < limit and not wrong:
         for world, wrong in system.next_worlds(worlds[at]):  # noqa: B007
             index = number.get(world)
             if index is None or wrong:

@@ -42,7 +42,8 @@ class Invocation(NamedTuple):
 
 NOBODY = Invocation()
 # What an invocation that was overtaken cannot take back: the thread that sends, and a claim on its way to the other stream.
-ON_ITS_WAY = frozenset({"asks its lease", "frozen", "waits", "claims"})
+SENDING = frozenset({"asks its lease", "frozen", "waits"})
+ON_ITS_WAY = SENDING | {"claims"}
 
 
 class Run(NamedTuple):
@@ -116,8 +117,9 @@ class Protocol:
             claimed = run._replace(core=product.after(run.core, "claimed"), left=LEASE)
             yield Move(f"{slot}: claims the run", put(claimed, slot, Invocation("works", LEASE)))
         elif not run.core.ended and self._may_take_over(run):
+            since = LEASE - run.left if run.core.handed_over else SKEW - self.grace - run.left
             how = "which was handed over" if run.core.handed_over else "whose lease has lapsed"
-            yield Move(f"{slot}: finds a run {how}", put(run, slot, Invocation("takes over")))
+            yield from self._take_over(run, slot, since, f"takes over the run, {how}")
 
     def _may_take_over(self, run: Run) -> bool:
         if Line.SWEEP in self.without and not run.core.handed_over:
@@ -127,11 +129,13 @@ class Protocol:
     # --- an invocation at work -----------------------------------------------------------------------------------------
 
     def _work(self, run: Run, slot: int, view: View) -> Iterator[Move]:
-        match run.invocations[slot].phase:
+        own = run.invocations[slot]
+        if Line.HOP in self.without and own.phase in SENDING and not own.overtaken:
+            yielded = self._write(run, slot, "yielded")
+            yield Move(f"{slot}: hands over without its answer", put(yielded, slot, own._replace(overtaken=True)))
+        match own.phase:
             case "works" | "answered":
                 yield from self._decide(run, slot, view)
-            case "takes over":
-                yield self._took_over(run, slot)
             case "claims":
                 yield self._claimed(run, slot)
             case "writes sending":
@@ -143,7 +147,11 @@ class Protocol:
             case "waits":
                 yield from self._answers(run, slot)
 
-    def _took_over(self, run: Run, slot: int) -> Move:
+    def _take_over(self, run: Run, slot: int, since: int, label: str) -> Iterator[Move]:
+        """`taken_over`, decided and written in one: what it was decided on stays so until somebody writes to its place.
+
+        `since`: for how many ticks it has been so. The append may have been under way for so long, and its lease counts from before it.
+        """
         own = run.invocations[slot]
         core = product.after(run.core, "taken_over")
         if core.stage is Stage.SENDING:
@@ -152,16 +160,20 @@ class Protocol:
             else:
                 said = "again" if Line.DOUBT in self.without else Stage.DOUBT.value
             core = product.after(core, "sent", said)
-        taken = self._fence(run._replace(core=core, left=LEASE - own.age), slot)
-        works = Invocation("works", max(LEASE - own.age, 0), asked=own.asked and Line.ASK_AGAIN in self.without)
-        return Move(f"{slot}: its `taken_over` is written", put(taken, slot, works))
+        asked = own.asked and Line.ASK_AGAIN in self.without
+        longest = LEASE if run.left <= -GRACE else min(max(since, 0), LEASE)
+        for ticks in range(longest + 1):
+            left = LEASE - ticks
+            taken = self._fence(run._replace(core=core, left=left), slot)
+            slowly = f", which took {ticks} ticks" if ticks else ""
+            yield Move(f"{slot}: {label}{slowly}", put(taken, slot, Invocation("works", left, asked=asked)))
 
     def _decide(self, run: Run, slot: int, view: View) -> Iterator[Move]:
         """What is about to be written; first whether anything may be."""
         own = run.invocations[slot]
         lapsed = {False} if Line.FENCE in self.without else product.has_lapsed(own.left, self._clock)
         if True in lapsed:
-            yield Move(f"{slot}: finds its lease lapsed", put(run, slot, Invocation("takes over", asked=own.asked, answer=own.answer)))
+            yield from self._take_over(run, slot, -run.left, "finds its lease lapsed and takes over its own run")
         if False not in lapsed:
             return
         if own.phase == "answered":
@@ -222,9 +234,10 @@ class Protocol:
         if Line.HALT not in self.without:
             stopped = self._write(run, slot, "stopped")
             yield Move(f"{slot}: finds the lever pulled", put(stopped, slot, own._replace(left=LEASE)))
-        baseline = run.baseline if Line.BASELINE in self.without and run.baseline >= 0 else view.launches
+        keeps = Line.BASELINE in self.without and run.baseline >= 0
+        baseline, shared = (run.baseline, run.shared) if keeps else (view.launches, False)
         for halted in (False, True) if Line.HALT in self.without else (False,):
-            begun = own._replace(phase="writes sending", baseline=baseline, halted=halted)
+            begun = own._replace(phase="writes sending", baseline=baseline, shared=shared, halted=halted)
             how = "begins an attempt, under a halt" if halted else "begins an attempt"
             if Line.DURABLE in self.without:
                 yield Move(f"{slot}: {how}, writes nothing", put(run, slot, begun._replace(phase="frozen")))
@@ -269,8 +282,6 @@ class Protocol:
         yield Move(f"{slot}: its PUT is throttled", self._answered(run, slot, "throttled"))
         flying = tuple(sorted((*run.flying, own.age)))
         yield Move(f"{slot}: its connection breaks, its PUT goes on", self._answered(run, slot, "lost")._replace(flying=flying))
-        if Line.HOP in self.without and not own.overtaken:
-            yield Move(f"{slot}: hands over without its answer", end(self._write(run, slot, "yielded"), slot))
 
     def _answered(self, run: Run, slot: int, answer: str) -> Run:
         own = run.invocations[slot]
@@ -347,6 +358,8 @@ def after_a_tick(run: Run) -> Run:
 
 
 def _older(own: Invocation) -> Invocation:
+    if own == NOBODY:
+        return own
     left = max(own.left - 1, 0)
     match own.phase:
         case "frozen":
@@ -355,7 +368,7 @@ def _older(own: Invocation) -> Invocation:
             if own.age < PUT:
                 return own._replace(left=left, age=own.age + 1)
             return NOBODY if own.overtaken else Invocation("answered", left, asked=own.asked, answer="lost")
-        case "takes over" | "writes sending":
+        case "writes sending":
             return own._replace(left=left, age=min(own.age + 1, LEASE))
         case _:
             return own._replace(left=left, waited=min(own.waited + 1, product.SETTLE))
