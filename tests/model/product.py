@@ -102,11 +102,13 @@ def _entries(core: Core) -> Iterator[Entry]:
         return
     yield _entry("claimed")
     yield _entry("planned")
-    if core.stage is not Stage.PENDING and core.outcome in (None, OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN):
+    if core.outcome and core.stage is not Stage.DONE:  # only where a line is taken away: an outcome, and then another attempt
+        yield _entry("watched", core.outcome.value)
+    if core.stage is not Stage.DONE and (core.stage is not Stage.PENDING or core.outcome):
         yield _entry("sending")
-    if core.stage not in (Stage.PENDING, Stage.SENDING, Stage.DONE):
-        yield _entry("sent", core.stage.value)
-    if core.outcome:
+    if core.stage not in (Stage.SENDING, Stage.DONE) and (core.stage is not Stage.PENDING or core.outcome):
+        yield _entry("sent", "again" if core.stage is Stage.PENDING else core.stage.value)
+    if core.outcome and core.stage is Stage.DONE:
         yield _entry("watched", core.outcome.value)
     if core.stopped:
         yield _entry("stopped")
@@ -215,7 +217,7 @@ def verdict(answer: str) -> str:
 def is_evidence(baseline: int, launches: int) -> bool:
     """Whether an instance that was launched so often since the model began proves an attempt with that baseline."""
     progress = _state(Core(Stage.DOUBT)).progress[ID]
-    progress.baseline = {"status": "RUNNING", "launched_at": f"launch {baseline}"}
+    progress.baseline = {"status": "RUNNING", "launched_at": f"launch {baseline}"} if baseline >= 0 else None
     shown = Instance(ID, ID, "RUNNING", launched_at=f"launch {launches}")
     return VERIFIER.evidence(progress, shown) is not None
 

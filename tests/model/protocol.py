@@ -23,12 +23,14 @@ LOWEST = -GRACE - SKEW  # a lease that has been over for so long is over for eve
 class Invocation(NamedTuple):
     """One process. `phase`: what it is about to do.
 
-    `left`: ticks of its lease, 0 if it has lapsed. `age`: how long its append is under way, it is frozen, or its PUT is out.
+    `left`: ticks of its lease, 0 if it has lapsed. `age`: how long its append is under way, it is frozen, or its PUT is out. `entry`: what
+    it writes.
     `waited`: since it knows that an answer was lost. `asked`: whether the instance's claim was asked for under this lease.
     `overtaken`: it does not know yet that its place is taken. `halted`: its attempt was begun under a halt.
     """
 
     phase: str = ""
+    entry: str = ""
     left: int = 0
     age: int = 0
     waited: int = 0
@@ -42,6 +44,8 @@ class Invocation(NamedTuple):
 
 NOBODY = Invocation()
 # What an invocation that was overtaken cannot take back: the thread that sends, and a claim on its way to the other stream.
+NOT_OURS = "told falsely: accepted, though no PUT of this run was carried out"
+NOTHING_DONE = frozenset({OutcomeKind.REFUSED, OutcomeKind.NOT_ATTEMPTED})
 SENDING = frozenset({"asks its lease", "frozen", "waits"})
 ON_ITS_WAY = SENDING | {"claims"}
 
@@ -66,15 +70,25 @@ class Run(NamedTuple):
         """Whether its record says for good what became of the instance."""
         return self.core.stage in (Stage.ACCEPTED, Stage.DONE) or self.core.stopped
 
+    @property
+    def says_nothing_done(self) -> bool:
+        """Whether its record, or somebody who was told, says that nothing was done and nothing will be."""
+        stopped = self.core.stopped and self.core.stage is Stage.PENDING
+        return self.told or stopped or self.core.outcome in NOTHING_DONE
+
     def puts(self) -> bool:
         """Whether a PUT of it is under way."""
         return bool(self.flying) or any(one.phase == "waits" for one in self.invocations)
 
 
 class View(NamedTuple):
-    """What an invocation finds when it looks beyond its run. `may_claim`, `is_ours`: all answers that its clock may lead to."""
+    """What an invocation finds when it looks beyond its run; `executed`, which it cannot see: a PUT of this run was carried out.
+
+    `may_claim`, `is_ours`: all answers that its clock may lead to.
+    """
 
     launches: int
+    executed: bool
     mine: bool
     may_claim: Set[bool]
     is_ours: Set[bool]
@@ -115,7 +129,7 @@ class Protocol:
     def _begin(self, run: Run, slot: int) -> Iterator[Move]:
         if run.core.stage is None:
             claimed = run._replace(core=product.after(run.core, "claimed"), left=LEASE)
-            yield Move(f"{slot}: claims the run", put(claimed, slot, Invocation("works", LEASE)))
+            yield Move(f"{slot}: claims the run", put(claimed, slot, Invocation("works", left=LEASE)))
         elif not run.core.ended and self._may_take_over(run):
             since = LEASE - run.left if run.core.handed_over else SKEW - self.grace - run.left
             how = "which was handed over" if run.core.handed_over else "whose lease has lapsed"
@@ -138,8 +152,8 @@ class Protocol:
                 yield from self._decide(run, slot, view)
             case "claims":
                 yield self._claimed(run, slot)
-            case "writes sending":
-                yield from self._wrote_sending(run, slot)
+            case "writes":
+                yield from self._wrote(run, slot)
             case "asks its lease":
                 yield from self._ask_lease(run, slot)
             case "frozen":
@@ -166,7 +180,7 @@ class Protocol:
             left = LEASE - ticks
             taken = self._fence(run._replace(core=core, left=left), slot)
             slowly = f", which took {ticks} ticks" if ticks else ""
-            yield Move(f"{slot}: {label}{slowly}", put(taken, slot, Invocation("works", left, asked=asked)))
+            yield Move(f"{slot}: {label}{slowly}", put(taken, slot, Invocation("works", left=left, asked=asked)))
 
     def _decide(self, run: Run, slot: int, view: View) -> Iterator[Move]:
         """What is about to be written; first whether anything may be."""
@@ -177,7 +191,8 @@ class Protocol:
         if False not in lapsed:
             return
         if own.phase == "answered":
-            yield from self._write_sent(run, slot)
+            said = self._verdict(own.answer)
+            yield Move(f"{slot}: begins to write what the answer means: {said}", put(run, slot, own._replace(phase="writes", entry="sent")))
         elif run.settled:
             yield from self._finish(run, slot, view)
         elif run.core.stage is Stage.PENDING:
@@ -188,8 +203,8 @@ class Protocol:
             yield from self._renew_or_hand_over(run, slot)
 
     def _renew_or_hand_over(self, run: Run, slot: int) -> Iterator[Move]:
-        renewed = self._write(run, slot, "renewed")
-        yield Move(f"{slot}: renews its lease", put(renewed, slot, run.invocations[slot]._replace(left=LEASE)))
+        renews = run.invocations[slot]._replace(phase="writes", entry="renewed")
+        yield Move(f"{slot}: begins to renew its lease", put(run, slot, renews))
         yield Move(f"{slot}: hands over", end(self._write(run, slot, "yielded"), slot))
 
     # --- before an attempt ---------------------------------------------------------------------------------------------
@@ -201,7 +216,7 @@ class Protocol:
             return
         if run.baseline >= 0 and product.is_evidence(run.baseline, view.launches):
             if not run.shared or Line.SHARED_AGAIN in self.without:
-                yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence before another attempt")
+                yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence before another attempt", executed=view.executed)
                 return
         unasked = bool({Line.CLAIM, Line.ASK_AGAIN} & self.without)
         if False in view.is_ours and not unasked:
@@ -227,17 +242,17 @@ class Protocol:
         own = run.invocations[slot]
         if own.overtaken:
             return Move(f"{slot}: its claim is written, though it is overtaken", end(run, slot), "held")
-        return Move(f"{slot}: its claim is written", put(run, slot, Invocation("works", own.left, asked=True)), "held")
+        if Line.SINCE in self.without:
+            run = run._replace(shared=False)
+        return Move(f"{slot}: its claim is written", put(run, slot, Invocation("works", left=own.left, asked=True)), "held")
 
     def _begin_attempt(self, run: Run, slot: int, view: View) -> Iterator[Move]:
         own = run.invocations[slot]
         if Line.HALT not in self.without:
             stopped = self._write(run, slot, "stopped")
             yield Move(f"{slot}: finds the lever pulled", put(stopped, slot, own._replace(left=LEASE)))
-        keeps = Line.BASELINE in self.without and run.baseline >= 0
-        baseline, shared = (run.baseline, run.shared) if keeps else (view.launches, False)
         for halted in (False, True) if Line.HALT in self.without else (False,):
-            begun = own._replace(phase="writes sending", baseline=baseline, shared=shared, halted=halted)
+            begun = own._replace(phase="writes", entry="sending", baseline=view.launches, halted=halted)
             how = "begins an attempt, under a halt" if halted else "begins an attempt"
             if Line.DURABLE in self.without:
                 yield Move(f"{slot}: {how}, writes nothing", put(run, slot, begun._replace(phase="frozen")))
@@ -246,24 +261,29 @@ class Protocol:
 
     # --- an attempt ----------------------------------------------------------------------------------------------------
 
-    def _wrote_sending(self, run: Run, slot: int) -> Iterator[Move]:
+    def _wrote(self, run: Run, slot: int) -> Iterator[Move]:
+        """The entry that was under way is on record. Its lease counts from before the append, or from its first try."""
         own = run.invocations[slot]
         left = LEASE - own.age
-        written = self._write(run, slot, "sending", left=left)._replace(baseline=own.baseline, shared=own.shared)
         believed = LEASE if Line.FIRST_TRY in self.without else max(left, 0)
         if Line.OLD_LEASE not in self.without and True in product.has_lapsed(own.left):
             believed = 0
-        checks = Invocation("asks its lease", believed, asked=own.asked, halted=own.halted)
-        yield Move(f"{slot}: its `sending` is written", put(written, slot, checks))
+        said = self._verdict(own.answer) if own.entry == "sent" else ""
+        written = self._write(run, slot, own.entry, said, left=left)
+        then = Invocation("works", left=believed, asked=own.asked, waited=own.waited)
+        if own.entry == "sending":
+            written = written._replace(baseline=own.baseline, shared=own.shared)
+            then = Invocation("asks its lease", left=believed, asked=own.asked, halted=own.halted)
+        yield Move(f"{slot}: its `{own.entry}` is written", put(written, slot, then))
         if Line.OWN_TOKEN in self.without:
             wrong = "told falsely: an owner says that another invocation has taken over, and none has"
-            yield Move(f"{slot}: its `sending` is written, though the store says it failed", end(written, slot), wrong=wrong)
+            yield Move(f"{slot}: its `{own.entry}` is written, though the store says it failed", end(written, slot), wrong=wrong)
 
     def _ask_lease(self, run: Run, slot: int) -> Iterator[Move]:
         own = run.invocations[slot]
         covered = {True} if Line.CHECK_AFTER in self.without else product.is_covered(own.left, self._cover, self._clock)
         if True in covered:
-            frozen = Invocation("frozen", own.left, asked=own.asked, overtaken=own.overtaken, halted=own.halted)
+            frozen = Invocation("frozen", left=own.left, asked=own.asked, overtaken=own.overtaken, halted=own.halted)
             yield Move(f"{slot}: finds its lease long enough", put(run, slot, frozen))
         if False in covered:
             yield Move(f"{slot}: finds its lease too short, sends nothing", self._answered(run, slot, "not_sent"))
@@ -287,13 +307,7 @@ class Protocol:
         own = run.invocations[slot]
         if own.overtaken:
             return put(run, slot, NOBODY)  # it could write nothing more
-        return put(run, slot, Invocation("answered", own.left, asked=own.asked, answer=answer))
-
-    def _write_sent(self, run: Run, slot: int) -> Iterator[Move]:
-        own = run.invocations[slot]
-        said = self._verdict(own.answer)
-        sent = self._write(run, slot, "sent", said)
-        yield Move(f"{slot}: writes what the answer means: {said}", put(sent, slot, Invocation("works", LEASE, asked=own.asked)))
+        return put(run, slot, Invocation("answered", left=own.left, asked=own.asked, answer=answer))
 
     def _verdict(self, answer: str) -> str:
         return "again" if answer == "lost" and Line.LOST in self.without else product.verdict(answer)
@@ -308,13 +322,14 @@ class Protocol:
             if run.shared and Line.SHARED not in self.without:
                 yield from self._settle(run, slot, OutcomeKind.UNKNOWN, "sees evidence, and that another run held the instance")
             else:
-                yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence")
+                yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence", executed=view.executed)
         elif product.doubt_is_over(own.waited) or Line.SETTLE in self.without:
             yield from self._settle(run, slot, OutcomeKind.UNKNOWN, "sees no evidence")
 
-    def _settle(self, run: Run, slot: int, outcome: OutcomeKind, why: str) -> Iterator[Move]:
+    def _settle(self, run: Run, slot: int, outcome: OutcomeKind, why: str, *, executed: bool = False) -> Iterator[Move]:
         settled = self._write(run, slot, "watched", outcome.value)
-        yield Move(f"{slot}: {why}: {outcome.value}", put(settled, slot, Invocation("works", LEASE)))
+        wrong = NOT_OURS if outcome is OutcomeKind.ACCEPTED and not executed else ""
+        yield Move(f"{slot}: {why}: {outcome.value}", put(settled, slot, Invocation("works", left=LEASE)), wrong=wrong)
         if Line.TELL in self.without and outcome is OutcomeKind.REFUSED:
             yield Move(f"{slot}: {why}; the journal fails, and it tells {outcome.value}", end(run._replace(told=True), slot))
 
@@ -367,9 +382,9 @@ def _older(own: Invocation) -> Invocation:
         case "waits":
             if own.age < PUT:
                 return own._replace(left=left, age=own.age + 1)
-            return NOBODY if own.overtaken else Invocation("answered", left, asked=own.asked, answer="lost")
-        case "writes sending":
-            return own._replace(left=left, age=min(own.age + 1, LEASE))
+            return NOBODY if own.overtaken else Invocation("answered", left=left, asked=own.asked, answer="lost")
+        case "writes":
+            return own._replace(left=left, age=min(own.age + 1, LEASE), waited=min(own.waited + 1, product.SETTLE))
         case _:
             return own._replace(left=left, waited=min(own.waited + 1, product.SETTLE))
 
@@ -378,14 +393,14 @@ def after_a_claim(run: Run, *, by_another_run: bool, keeps_claim: bool = False) 
     """The run once somebody wrote to the instance's stream: a claim that was decided before finds its place taken and is decided anew."""
     invocations = list(run.invocations) if keeps_claim else [_ask_anew(one) for one in run.invocations]
     if by_another_run:
-        invocations = [one._replace(shared=True) if one.phase == "writes sending" else one for one in invocations]
+        invocations = [one._replace(shared=True) if one.entry == "sending" else one for one in invocations]
     return run._replace(invocations=(invocations[0], invocations[1]), shared=run.shared or by_another_run)
 
 
 def _ask_anew(own: Invocation) -> Invocation:
     if own.phase != "claims":
         return own
-    return NOBODY if own.overtaken else Invocation("works", own.left)
+    return NOBODY if own.overtaken else Invocation("works", left=own.left)
 
 
 def normal(run: Run) -> Run:
@@ -396,7 +411,10 @@ def normal(run: Run) -> Run:
         run = run._replace(left=0)
     elif not run.core.handed_over:
         run = run._replace(left=max(run.left, -GRACE))
-    if run.baseline < 0 or run.settled:
+    if run.settled:
+        outcome = OutcomeKind.REFUSED if run.says_nothing_done else OutcomeKind.UNKNOWN
+        run = run._replace(core=Core(Stage.DONE, outcome, ended=run.core.ended), told=False)
+    if run.settled or run.baseline < 0:
         run = run._replace(baseline=-1, shared=False)
     return run
 

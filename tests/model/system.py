@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from dcs_upkeep.domain.model import OutcomeKind
 from tests.model import product
 from tests.model.lines import Line
 from tests.model.product import ME, OTHER, SKEW, Held
@@ -18,8 +17,6 @@ from tests.model.protocol import Protocol, Run, View, after_a_claim, after_a_tic
 TWICE = "acts twice: two PUTs of one run are carried out"
 BOTH = "two runs act at the same time"
 NOT_DONE = "told falsely: refused or not attempted, though a PUT of this run is carried out"
-NOT_OURS = "told falsely: accepted, though no PUT of this run was carried out"
-NOTHING = frozenset({OutcomeKind.REFUSED, OutcomeKind.NOT_ATTEMPTED})
 T = TypeVar("T")
 
 
@@ -72,17 +69,14 @@ class Facts(NamedTuple):
 
     put_out: bool  # a PUT of it is under way
     at_work: bool  # and its lease has not lapsed
-    says_nothing: bool  # its record or somebody who was told says that nothing was done
-    says_done: bool
+    says_nothing_done: bool  # its record or somebody who was told says that nothing was done
     over: bool  # there is nothing left to do for anybody
 
 
 def facts_of(run: Run) -> Facts:
     """The same, read off the run."""
-    core = run.core
-    nothing = core.outcome in NOTHING or run.told or (core.stopped and core.outcome is None and core.stage is not None)
-    at_work = core.stage is not None and not core.ended and run.left > 0
-    return Facts(run.puts(), at_work, nothing, core.outcome is OutcomeKind.ACCEPTED, core.ended or core.stage is None)
+    begun, ended = run.core.stage is not None, run.core.ended
+    return Facts(run.puts(), begun and not ended and run.left > 0, run.says_nothing_done, ended or not begun)
 
 
 class Step(NamedTuple):
@@ -104,6 +98,7 @@ class System:
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._claim_grace = -100 if Line.CLAIM_WAIT in protocol.without else protocol.grace
+        self._hop_lets_go = Line.CLAIM_STAYS in protocol.without
         self._keeps_claim = Line.CLAIM_PLACE in protocol.without
         self.runs: Numbers[Run] = Numbers()
         self._sites: Numbers[Site] = Numbers()
@@ -163,9 +158,7 @@ class System:
         facts, executed = self._facts[run], self._sites.things[site].executed[who]
         if facts.put_out and self._facts[other].put_out:
             return BOTH
-        if executed:
-            return NOT_DONE if facts.says_nothing else ""
-        return NOT_OURS if facts.says_done else ""
+        return NOT_DONE if executed and facts.says_nothing_done else ""
 
     def _tick(self, run: int) -> int:
         later = self._later.get(run)
@@ -210,8 +203,9 @@ class System:
     def view(self, who: int, other: Run, site: Site) -> View:
         """What an invocation of this run finds."""
         held = site.seen_from(who)
-        rules = [product.claim_rules(held, other.core, other.left, self._claim_grace, ahead) for ahead in (0, SKEW)]
-        return View(sum(site.executed), held.last == ME, frozenset(may for may, _ in rules), frozenset(ours for _, ours in rules))
+        left = -100 if other.core.handed_over and self._hop_lets_go else other.left
+        rules = [product.claim_rules(held, other.core, left, self._claim_grace, ahead) for ahead in (0, SKEW)]
+        return View(sum(site.executed), site.executed[who] > 0, held.last == ME, frozenset(may for may, _ in rules), frozenset(ours for _, ours in rules))
 
     def steps(self, runs: tuple[Run, Run], site: Site) -> Iterator[Step]:
         """Everything that may follow, in words and with every invocation in its place."""
