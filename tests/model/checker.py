@@ -7,8 +7,9 @@ from array import array
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from tests.model.lines import Line
-from tests.model.protocol import Protocol, Run
+from tests.model.lines import Assumption, Line
+from tests.model.protocol import Protocol
+from tests.model.state import Run
 from tests.model.system import Site, System
 
 LOST = "a run is lost: nothing that may still happen brings it to its end"
@@ -24,7 +25,7 @@ class Result:
     trace: list[str] = field(default_factory=list)
 
 
-def check(without: Set[Line] = frozenset(), *, ends: bool = True, limit: int = 10**9) -> Result:
+def check(without: Set[Line | Assumption] = frozenset(), *, ends: bool = True, limit: int = 10**9) -> Result:
     """Check the protocol less these lines. `ends`: also that from every state all runs can still come to their end."""
     began = time.process_time()
     system = System(Protocol(without))

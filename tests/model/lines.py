@@ -39,3 +39,11 @@ class Line(Enum):
     HOP = "an invocation hands over only when each of its attempts has its answer"
     TELL = "what is not on record is told as deferred"
     SWEEP = "the sweep goes on with a run whose lease has lapsed"
+
+
+class Assumption(Enum):
+    """What the protocol cannot make true, and rests on."""
+
+    FROZEN = "no process is frozen between its last question and the socket for as long as the longest PUT and the skew together"
+    CLOCKS = "clocks differ by no more than the skew"
+    TIMEOUT = "a PUT that is carried out is so within its timeout"

@@ -1,113 +1,30 @@
-"""What one run may do next: its record, its invocations, and the PUTs that are under way.
+"""What one run may do next.
 
-Time is in ticks and relative, so that the state space is finite without a horizon. An invocation that does nothing while time
-goes on is stalled; it may do so between any two steps. Whatever an invocation knows of its run is what is on record, since
-one whose place was taken can only end: what it would still have done has no effect but for a PUT or a claim already on its way.
+Whatever an invocation knows of its run is what is on record, since one whose place was taken can only end: what it would still have
+done has no effect but for a PUT or a claim already on its way. The entries that are not modelled as slow (`stopped`, `watched`,
+`yielded`, `reported`, and the instance's `left`) are those after which their writer sends nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from typing import NamedTuple
 
 from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.journal.run_state import Stage
 from tests.model import product
-from tests.model.lines import Line
+from tests.model.lines import Assumption, Line
 from tests.model.product import GRACE, LEASE, PUT, SKEW, Core
-
-FROZEN = PUT + SKEW - 1  # ticks that may pass between the last question and the socket: less than the grace
-LOWEST = -GRACE - SKEW  # a lease that has been over for so long is over for everybody
-
-
-class Invocation(NamedTuple):
-    """One process. `phase`: what it is about to do.
-
-    `left`: ticks of its lease, 0 if it has lapsed. `age`: how long its append is under way, it is frozen, or its PUT is out. `entry`: what
-    it writes.
-    `waited`: since it knows that an answer was lost. `asked`: whether the instance's claim was asked for under this lease.
-    `overtaken`: it does not know yet that its place is taken. `halted`: its attempt was begun under a halt.
-    """
-
-    phase: str = ""
-    entry: str = ""
-    left: int = 0
-    age: int = 0
-    waited: int = 0
-    asked: bool = False
-    baseline: int = -1
-    shared: bool = False
-    answer: str = ""
-    overtaken: bool = False
-    halted: bool = False
-
-
-NOBODY = Invocation()
-# What an invocation that was overtaken cannot take back: the thread that sends, and a claim on its way to the other stream.
-NOT_OURS = "told falsely: accepted, though no PUT of this run was carried out"
-NOTHING_DONE = frozenset({OutcomeKind.REFUSED, OutcomeKind.NOT_ATTEMPTED})
-SENDING = frozenset({"asks its lease", "frozen", "waits"})
-ON_ITS_WAY = SENDING | {"claims"}
-
-
-class Run(NamedTuple):
-    """One run. `left`: ticks of its lease on record, negative once it is over. `baseline`: of its last attempt, -1 if there was none.
-
-    `shared`: another run has held the instance since. `flying`: the ages of PUTs that no invocation waits for any more.
-    `told`: somebody was told that nothing was done.
-    """
-
-    core: Core = Core()
-    left: int = 0
-    baseline: int = -1
-    shared: bool = False
-    invocations: tuple[Invocation, Invocation] = (NOBODY, NOBODY)
-    flying: tuple[int, ...] = ()
-    told: bool = False
-
-    @property
-    def settled(self) -> bool:
-        """Whether its record says for good what became of the instance."""
-        return self.core.stage in (Stage.ACCEPTED, Stage.DONE) or self.core.stopped
-
-    @property
-    def says_nothing_done(self) -> bool:
-        """Whether its record, or somebody who was told, says that nothing was done and nothing will be."""
-        stopped = self.core.stopped and self.core.stage is Stage.PENDING
-        return self.told or stopped or self.core.outcome in NOTHING_DONE
-
-    def puts(self) -> bool:
-        """Whether a PUT of it is under way."""
-        return bool(self.flying) or any(one.phase == "waits" for one in self.invocations)
-
-
-class View(NamedTuple):
-    """What an invocation finds when it looks beyond its run; `executed`, which it cannot see: a PUT of this run was carried out.
-
-    `may_claim`, `is_ours`: all answers that its clock may lead to.
-    """
-
-    launches: int
-    executed: bool
-    mine: bool
-    may_claim: Set[bool]
-    is_ours: Set[bool]
-
-
-class Move(NamedTuple):
-    """One step. `effect`: on the instance or its stream. `wrong`: what must never happen, if it just did."""
-
-    label: str
-    run: Run
-    effect: str = ""
-    wrong: str = ""
+from tests.model.state import FROZEN, NOBODY, NOT_OURS, ON_ITS_WAY, SENDING, Invocation, Move, Run, View, end, put
 
 
 class Protocol:
     """The rules, less those lines that are taken away."""
 
-    def __init__(self, without: Set[Line] = frozenset()) -> None:
+    def __init__(self, without: Set[Line | Assumption] = frozenset()) -> None:
         self.without = without
+        self.frozen = FROZEN + (Assumption.FROZEN in without)
+        self.put = PUT + (Assumption.TIMEOUT in without)
+        self.ahead = SKEW + (Assumption.CLOCKS in without)
         self.grace = GRACE - PUT * (Line.WAIT_PUT in without) - SKEW * (Line.WAIT_SKEW in without)
         self._cover = PUT * (Line.CHECK_PUT not in without) + SKEW * (Line.CHECK_SKEW not in without)
         self._clock = "wall" if Line.MONO in without else "mono" if Line.WALL in without else ""
@@ -131,14 +48,14 @@ class Protocol:
             claimed = run._replace(core=product.after(run.core, "claimed"), left=LEASE)
             yield Move(f"{slot}: claims the run", put(claimed, slot, Invocation("works", left=LEASE)))
         elif not run.core.ended and self._may_take_over(run):
-            since = LEASE - run.left if run.core.handed_over else SKEW - self.grace - run.left
+            since = LEASE - run.left if run.core.handed_over else self.ahead - self.grace - run.left
             how = "which was handed over" if run.core.handed_over else "whose lease has lapsed"
             yield from self._take_over(run, slot, since, f"takes over the run, {how}")
 
     def _may_take_over(self, run: Run) -> bool:
         if Line.SWEEP in self.without and not run.core.handed_over:
             return False
-        return Line.WAIT in self.without or product.may_take_over(run.core, run.left, self.grace, SKEW)
+        return Line.WAIT in self.without or product.may_take_over(run.core, run.left, self.grace, self.ahead)
 
     # --- an invocation at work -----------------------------------------------------------------------------------------
 
@@ -203,8 +120,9 @@ class Protocol:
             yield from self._renew_or_hand_over(run, slot)
 
     def _renew_or_hand_over(self, run: Run, slot: int) -> Iterator[Move]:
-        renews = run.invocations[slot]._replace(phase="writes", entry="renewed")
-        yield Move(f"{slot}: begins to renew its lease", put(run, slot, renews))
+        own = run.invocations[slot]
+        if own.asked:  # before that a stalled renewal is a stalled claim
+            yield Move(f"{slot}: begins to renew its lease", put(run, slot, own._replace(phase="writes", entry="renewed")))
         yield Move(f"{slot}: hands over", end(self._write(run, slot, "yielded"), slot))
 
     # --- before an attempt ---------------------------------------------------------------------------------------------
@@ -266,7 +184,7 @@ class Protocol:
         own = run.invocations[slot]
         left = LEASE - own.age
         believed = LEASE if Line.FIRST_TRY in self.without else max(left, 0)
-        if Line.OLD_LEASE not in self.without and True in product.has_lapsed(own.left):
+        if not {Line.OLD_LEASE, Line.FENCE} & self.without and True in product.has_lapsed(own.left):
             believed = 0
         said = self._verdict(own.answer) if own.entry == "sent" else ""
         written = self._write(run, slot, own.entry, said, left=left)
@@ -350,78 +268,3 @@ class Protocol:
         if other.phase in ON_ITS_WAY:
             return put(run, 1 - slot, other._replace(overtaken=True))
         return run if Line.PLACE in self.without else put(run, 1 - slot, NOBODY)
-
-
-def put(run: Run, slot: int, invocation: Invocation) -> Run:
-    """The run with this invocation in that slot."""
-    other = run.invocations[1 - slot]
-    return run._replace(invocations=(invocation, other) if slot == 0 else (other, invocation))
-
-
-def end(run: Run, slot: int) -> Run:
-    """The run without the invocation in that slot. Its PUT goes on."""
-    own = run.invocations[slot]
-    flying = tuple(sorted((*run.flying, own.age))) if own.phase == "waits" else run.flying
-    return put(run, slot, NOBODY)._replace(flying=flying)
-
-
-def after_a_tick(run: Run) -> Run:
-    """The run one tick later."""
-    flying = tuple(age + 1 for age in run.flying if age < PUT)
-    invocations = (_older(run.invocations[0]), _older(run.invocations[1]))
-    return run._replace(left=max(run.left - 1, LOWEST), flying=flying, invocations=invocations)
-
-
-def _older(own: Invocation) -> Invocation:
-    if own == NOBODY:
-        return own
-    left = max(own.left - 1, 0)
-    match own.phase:
-        case "frozen":
-            return own._replace(left=left, age=own.age + 1) if own.age < FROZEN else NOBODY
-        case "waits":
-            if own.age < PUT:
-                return own._replace(left=left, age=own.age + 1)
-            return NOBODY if own.overtaken else Invocation("answered", left=left, asked=own.asked, answer="lost")
-        case "writes":
-            return own._replace(left=left, age=min(own.age + 1, LEASE), waited=min(own.waited + 1, product.SETTLE))
-        case _:
-            return own._replace(left=left, waited=min(own.waited + 1, product.SETTLE))
-
-
-def after_a_claim(run: Run, *, by_another_run: bool, keeps_claim: bool = False) -> Run:
-    """The run once somebody wrote to the instance's stream: a claim that was decided before finds its place taken and is decided anew."""
-    invocations = list(run.invocations) if keeps_claim else [_ask_anew(one) for one in run.invocations]
-    if by_another_run:
-        invocations = [one._replace(shared=True) if one.entry == "sending" else one for one in invocations]
-    return run._replace(invocations=(invocations[0], invocations[1]), shared=run.shared or by_another_run)
-
-
-def _ask_anew(own: Invocation) -> Invocation:
-    if own.phase != "claims":
-        return own
-    return NOBODY if own.overtaken else Invocation("works", left=own.left)
-
-
-def normal(run: Run) -> Run:
-    """The same without what makes no difference any more, and the invocations in one order."""
-    first, second = (_plain(one, run) for one in run.invocations)
-    run = run._replace(invocations=(first, second) if first <= second else (second, first))
-    if run.core.stage is None or run.core.ended:
-        run = run._replace(left=0)
-    elif not run.core.handed_over:
-        run = run._replace(left=max(run.left, -GRACE))
-    if run.settled:
-        outcome = OutcomeKind.REFUSED if run.says_nothing_done else OutcomeKind.UNKNOWN
-        run = run._replace(core=Core(Stage.DONE, outcome, ended=run.core.ended), told=False)
-    if run.settled or run.baseline < 0:
-        run = run._replace(baseline=-1, shared=False)
-    return run
-
-
-def _plain(own: Invocation, run: Run) -> Invocation:
-    if own.overtaken and own.phase != "asks its lease":
-        own = own._replace(left=0)
-    if own.phase == "works" and run.core.stage is Stage.DOUBT:
-        return own
-    return own._replace(waited=0)

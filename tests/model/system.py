@@ -11,8 +11,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 from tests.model import product
 from tests.model.lines import Line
-from tests.model.product import ME, OTHER, SKEW, Held
-from tests.model.protocol import Protocol, Run, View, after_a_claim, after_a_tick, normal
+from tests.model.product import ME, OTHER, Held
+from tests.model.protocol import Protocol
+from tests.model.state import Run, View, after_a_claim, after_a_tick, normal
 
 TWICE = "acts twice: two PUTs of one run are carried out"
 BOTH = "two runs act at the same time"
@@ -163,7 +164,7 @@ class System:
     def _tick(self, run: int) -> int:
         later = self._later.get(run)
         if later is None:
-            later = self._later[run] = self._run(after_a_tick(self.runs.things[run]))
+            later = self._later[run] = self._run(self._after_a_tick(self.runs.things[run]))
         return later
 
     def _claimed(self, run: int, *, by_another: bool) -> int:
@@ -198,13 +199,16 @@ class System:
             other = self._swapped_site[site] = self._sites.of(self._sites.things[site].swapped())
         return other
 
+    def _after_a_tick(self, run: Run) -> Run:
+        return after_a_tick(run, self._protocol.frozen, self._protocol.put)
+
     # --- step by step, for a person ------------------------------------------------------------------------------------
 
     def view(self, who: int, other: Run, site: Site) -> View:
         """What an invocation of this run finds."""
         held = site.seen_from(who)
         left = -100 if other.core.handed_over and self._hop_lets_go else other.left
-        rules = [product.claim_rules(held, other.core, left, self._claim_grace, ahead) for ahead in (0, SKEW)]
+        rules = [product.claim_rules(held, other.core, left, self._claim_grace, ahead) for ahead in (0, self._protocol.ahead)]
         return View(sum(site.executed), site.executed[who] > 0, held.last == ME, frozenset(may for may, _ in rules), frozenset(ours for _, ours in rules))
 
     def steps(self, runs: tuple[Run, Run], site: Site) -> Iterator[Step]:
@@ -218,4 +222,4 @@ class System:
                     then_other = after_a_claim(other, by_another_run=move.effect == "held", keeps_claim=self._keeps_claim)
                 both = (own, then_other) if who == 0 else (then_other, own)
                 yield Step(who, move.label, both, then)
-        yield Step(-1, "a tick passes", (after_a_tick(runs[0]), after_a_tick(runs[1])), site)
+        yield Step(-1, "a tick passes", (self._after_a_tick(runs[0]), self._after_a_tick(runs[1])), site)
