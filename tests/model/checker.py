@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Set
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from tests.model.lines import Assumption, Line
 from tests.model.protocol import Protocol
@@ -17,24 +18,29 @@ LOST = "a run is lost: nothing that may still happen brings it to its end"
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it. `wrong`: what was found, empty if nothing was; `trace`: the way to it, in words."""
+    """What came of it. `wrong`: what was found, empty if nothing was; `trace`: the way to it; `steps`: every kind of step that was seen.
+
+    `seconds`: of the processor.
+    """
 
     states: int
     seconds: float
+    steps: frozenset[str]
     wrong: str = ""
-    trace: list[str] = field(default_factory=list)
+    trace: Sequence[str] = ()
 
 
-def check(without: Set[Line | Assumption] = frozenset(), *, ends: bool = True, limit: int = 10**9) -> Result:
-    """Check the protocol less these lines. `ends`: also that from every state all runs can still come to their end."""
+def check(without: AbstractSet[Line | Assumption] = frozenset(), only: str = "") -> Result:
+    """Check the protocol less these lines, until something is wrong or every state was looked at. `only`: heed nothing but this."""
     began = time.process_time()
     system = System(Protocol(without))
-    worlds, came_from, edges, offsets = [system.start], array("l", [-1]), array("l"), array("l", [0])
-    number = {system.start: 0}
+    worlds, number, came_from = [system.start], {system.start: 0}, array("l", [-1])
+    edges, offsets = array("l"), array("l", [0])
     wrong = ""
-    at = 0
-    while at < len(worlds) < limit and not wrong:
-        for world, wrong in system.next_worlds(worlds[at]):  # noqa: B007
+    while len(offsets) <= len(worlds) and not wrong:
+        at = len(offsets) - 1
+        for world, found in system.next_worlds(worlds[at]):
+            wrong = found if not only or only == found else ""
             index = number.get(world)
             if index is None or wrong:
                 index = number[world] = len(worlds)
@@ -44,13 +50,12 @@ def check(without: Set[Line | Assumption] = frozenset(), *, ends: bool = True, l
             if wrong:
                 break
         offsets.append(len(edges))
-        at += 1
     last = len(worlds) - 1
-    if not wrong and ends:
+    if not wrong:
         last = first_lost(system, worlds, edges, offsets)
         wrong = LOST if last >= 0 else ""
-    trace = explain(system, path_to(last, worlds, came_from)) if wrong else []
-    return Result(len(worlds), time.process_time() - began, wrong, trace)
+    trace = explain(system, path_to(last, worlds, came_from)) if wrong else ()
+    return Result(len(worlds), time.process_time() - began, frozenset(system.seen), wrong, trace)
 
 
 def first_lost(system: System, worlds: list[int], edges: array[int], offsets: array[int]) -> int:

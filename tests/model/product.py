@@ -230,3 +230,8 @@ def doubt_is_over(ticks: int) -> bool:
     return VERIFIER.doubt_over(progress, TICK_S + ticks * TICK_S)
 
 
+def forget() -> None:
+    """Ask the product everything anew."""
+    for kept in list(globals().values()):
+        if hasattr(kept, "cache_clear"):
+            kept.cache_clear()

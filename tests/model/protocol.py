@@ -7,20 +7,25 @@ done has no effect but for a PUT or a claim already on its way. The entries that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.journal.run_state import Stage
 from tests.model import product
 from tests.model.lines import Assumption, Line
-from tests.model.product import GRACE, LEASE, PUT, SKEW, Core
+from tests.model.product import GRACE, LEASE, PUT, SKEW
 from tests.model.state import FROZEN, NOBODY, NOT_OURS, ON_ITS_WAY, SENDING, Invocation, Move, Run, View, end, put
+
+OVERTAKEN = "told falsely: an owner says that another invocation has taken over, and none has"
+SENT_LATE = "a PUT leaves though its invocation has the run no more"
+UNDER_A_HALT = "a halt is not heeded: an attempt that was begun under it leaves"
 
 
 class Protocol:
     """The rules, less those lines that are taken away."""
 
-    def __init__(self, without: Set[Line | Assumption] = frozenset()) -> None:
+    def __init__(self, without: AbstractSet[Line | Assumption] = frozenset()) -> None:
         self.without = without
         self.frozen = FROZEN + (Assumption.FROZEN in without)
         self.put = PUT + (Assumption.TIMEOUT in without)
@@ -86,10 +91,8 @@ class Protocol:
         own = run.invocations[slot]
         core = product.after(run.core, "taken_over")
         if core.stage is Stage.SENDING:
-            if own.answer:
-                said = self._verdict(own.answer)
-            else:
-                said = "again" if Line.DOUBT in self.without else Stage.DOUBT.value
+            unknown = "again" if Line.DOUBT in self.without else Stage.DOUBT.value
+            said = self._verdict(own.answer) if own.answer else unknown
             core = product.after(core, "sent", said)
         asked = own.asked and Line.ASK_AGAIN in self.without
         longest = LEASE if run.left <= -GRACE else min(max(since, 0), LEASE)
@@ -132,10 +135,10 @@ class Protocol:
         if not own.asked:
             yield from self._claim(run, slot, view)
             return
-        if run.baseline >= 0 and product.is_evidence(run.baseline, view.launches):
-            if not run.shared or Line.SHARED_AGAIN in self.without:
-                yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence before another attempt", executed=view.executed)
-                return
+        counts = not run.shared or Line.SHARED_AGAIN in self.without
+        if counts and product.is_evidence(run.baseline, view.launches):
+            yield from self._settle(run, slot, OutcomeKind.ACCEPTED, "sees evidence before another attempt", executed=view.executed)
+            return
         unasked = bool({Line.CLAIM, Line.ASK_AGAIN} & self.without)
         if False in view.is_ours and not unasked:
             yield from self._settle(run, slot, OutcomeKind.REFUSED, "finds its claim gone")
@@ -194,8 +197,7 @@ class Protocol:
             then = Invocation("asks its lease", left=believed, asked=own.asked, halted=own.halted)
         yield Move(f"{slot}: its `{own.entry}` is written", put(written, slot, then))
         if Line.OWN_TOKEN in self.without:
-            wrong = "told falsely: an owner says that another invocation has taken over, and none has"
-            yield Move(f"{slot}: its `{own.entry}` is written, though the store says it failed", end(written, slot), wrong=wrong)
+            yield Move(f"{slot}: its `{own.entry}` is written, though the store says it failed", end(written, slot), wrong=OVERTAKEN)
 
     def _ask_lease(self, run: Run, slot: int) -> Iterator[Move]:
         own = run.invocations[slot]
@@ -208,9 +210,7 @@ class Protocol:
 
     def _leave(self, run: Run, slot: int) -> Move:
         own = run.invocations[slot]
-        wrong = "a halt: an attempt that was begun under it leaves" if own.halted else ""
-        if run.settled:
-            wrong = "told falsely: a PUT leaves after the outcome is on record"
+        wrong = SENT_LATE if own.overtaken else UNDER_A_HALT if own.halted else ""
         return Move(f"{slot}: its PUT leaves", put(run, slot, own._replace(phase="waits", age=0)), wrong=wrong)
 
     def _answers(self, run: Run, slot: int) -> Iterator[Move]:

@@ -6,7 +6,7 @@ is stalled; it may do so between any two steps.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from dcs_upkeep.domain.model import OutcomeKind
@@ -88,8 +88,8 @@ class View(NamedTuple):
     launches: int
     executed: bool
     mine: bool
-    may_claim: Set[bool]
-    is_ours: Set[bool]
+    may_claim: AbstractSet[bool]
+    is_ours: AbstractSet[bool]
 
 
 class Move(NamedTuple):

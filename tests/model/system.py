@@ -101,6 +101,7 @@ class System:
         self._claim_grace = -100 if Line.CLAIM_WAIT in protocol.without else protocol.grace
         self._hop_lets_go = Line.CLAIM_STAYS in protocol.without
         self._keeps_claim = Line.CLAIM_PLACE in protocol.without
+        self.seen: set[str] = set()  # the kinds of steps so far
         self.runs: Numbers[Run] = Numbers()
         self._sites: Numbers[Site] = Numbers()
         self._views: Numbers[View] = Numbers()
@@ -135,7 +136,8 @@ class System:
             view = self._view_of[asked] = self._views.of(self.view(who, self.runs.things[other], self._sites.things[site]))
         moves = self._moves_of.get((own, view))
         if moves is None:
-            every = self._protocol.moves(self.runs.things[own], self._views.things[view])
+            every = list(self._protocol.moves(self.runs.things[own], self._views.things[view]))
+            self.seen.update(move.label[3:] for move in every if move.label[1] == ":")
             moves = self._moves_of[own, view] = list({(self._run(move.run), move.effect, move.wrong): None for move in every})
         return moves
 
@@ -209,7 +211,13 @@ class System:
         held = site.seen_from(who)
         left = -100 if other.core.handed_over and self._hop_lets_go else other.left
         rules = [product.claim_rules(held, other.core, left, self._claim_grace, ahead) for ahead in (0, self._protocol.ahead)]
-        return View(sum(site.executed), site.executed[who] > 0, held.last == ME, frozenset(may for may, _ in rules), frozenset(ours for _, ours in rules))
+        return View(
+            sum(site.executed),
+            site.executed[who] > 0,
+            held.last == ME,
+            frozenset(may for may, _ in rules),
+            frozenset(ours for _, ours in rules),
+        )
 
     def steps(self, runs: tuple[Run, Run], site: Site) -> Iterator[Step]:
         """Everything that may follow, in words and with every invocation in its place."""
