@@ -106,6 +106,7 @@ class System:
         self._sites: Numbers[Site] = Numbers()
         self._views: Numbers[View] = Numbers()
         self._facts: list[Facts] = []
+        self._telling: list[bool] = []  # whether a run could be what is wrong with a world
         self._later: dict[int, int] = {}
         self._view_of: dict[tuple[int, int, int], int] = {}
         self._moves_of: dict[tuple[int, int], list[tuple[int, str, str]]] = {}
@@ -121,7 +122,12 @@ class System:
         found = []
         for who, own, other in ((0, first, second), (1, second, first)):
             for run, effect, wrong in self._moves(who, own, other, site):
-                found.append(self._apply(who, run, other, site, effect, wrong))
+                if effect or wrong or self._telling[run]:
+                    found.append(self._apply(who, run, other, site, effect, wrong))
+                elif who == 0 and run < other:  # most steps change nothing but their run
+                    found.append(((run << RUN_BITS | other) << SITE_BITS | site, ""))
+                else:
+                    found.append((self._world(run, other, site) if who == 0 else self._world(other, run, site), ""))
         found.append((self._world(self._tick(first), self._tick(second), site), ""))
         return found
 
@@ -185,7 +191,9 @@ class System:
     def _run(self, run: Run) -> int:
         number = self.runs.of(normal(run))
         if number == len(self._facts):
-            self._facts.append(facts_of(self.runs.things[number]))
+            facts = facts_of(self.runs.things[number])
+            self._facts.append(facts)
+            self._telling.append(facts.put_out or facts.says_nothing_done)
         return number
 
     def _world(self, first: int, second: int, site: int) -> int:
