@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from dcs_upkeep.domain.deadline import CLOSE_S, PUBLISH_S, Deadline
+from dcs_upkeep.domain.deadline import CLOSE_S, LONGEST_PUT_S, PUBLISH_S, Deadline
 from dcs_upkeep.domain.errors import JournalError
 from dcs_upkeep.domain.model import Answer, Evidence, Instance, Location, Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Ports, with_fields
@@ -144,7 +144,7 @@ def make_context(spec: RunSpec, settings: Settings, scope: RunScope, ports: Port
         writer=writer,
         locks=InstanceLocks(journal, scope.project_id, spec.run_id, ports.clock, terms, writer.renew_if_due) if journal else None,
         deadline=ports.deadline.keep(CLOSE_S + (PUBLISH_S if settings.topics else 0.0)),
-        verifier=Verifier(action_of(request), settings.settle_s, timeout_s, settings.poll_s),
+        verifier=Verifier(action_of(request), settings.settle_s, timeout_s, settings.poll_s, LONGEST_PUT_S + settings.skew_s),
         rate=SendRate(settings.batch_size, settings.parallel_calls),
         began_at=datetime.fromtimestamp(claimed["at"], UTC) if claimed else ports.clock.now(),
     )

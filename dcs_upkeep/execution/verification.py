@@ -22,6 +22,7 @@ class Verifier:
     settle_s: float
     timeout_s: float
     poll_s: float
+    longest_put_s: float = 0.0  # after its answer was lost a call may still be carried out for so long, clocks apart included
 
     @property
     def rule(self) -> ActionRule:
@@ -56,7 +57,8 @@ class Verifier:
 
     def doubt_over(self, progress: Progress, now: float) -> bool:
         """Whether a lost answer has had its time to show an effect."""
-        return now - (progress.answered_at or now) >= self.settle_s
+        is_settled = now - (progress.answered_at or now) >= self.settle_s
+        return is_settled and now - (progress.sent_at or now) >= self.longest_put_s
 
     def overdue(self, progress: Progress, now: float) -> bool:
         """Whether the effect should have been seen by now."""

@@ -69,6 +69,10 @@ class LeasedStream:
                 self._given_up.add(stamped["nonce"])
                 raise
         self._next_seq += 1
+        if self.lapsed() and entry["kind"] != "taken_over":
+            # The append took so long that the lease before it had ended when it landed: it renewed nothing, and somebody may have
+            # claimed an instance in between. The lease is to be taken anew before anything is sent.
+            lease = replace(lease, length_s=0.0)
         self._lease = lease
         return stamped
 

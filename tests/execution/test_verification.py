@@ -176,3 +176,9 @@ def test_doubt_and_patience_have_an_end() -> None:
     assert [judge.doubt_over(progress(), at) for at in (SENT + 1, SENT + 30, SENT + 31)] == [False, False, True]
     assert [judge.overdue(progress(), at) for at in (SENT, SENT + 599, SENT + 600)] == [False, False, True]
     assert judge.doubt_over(progress(answered_at=None), NOW) is False
+
+
+def test_a_lost_answer_is_in_doubt_for_as_long_as_its_call_may_still_be_carried_out() -> None:
+    """A connection that broke early says nothing of the call: let go of then, it could reach the instance while another run holds it."""
+    judge = Verifier(Action.RESTART, settle_s=1.0, timeout_s=600.0, poll_s=10.0, longest_put_s=45.0)
+    assert [judge.doubt_over(progress(), at) for at in (SENT + 2, SENT + 44, SENT + 45)] == [False, False, True]
