@@ -342,3 +342,36 @@ def test_a_hop_after_the_watch_time_sees_the_end_state() -> None:
         w.clock.sleep(4000)
         report = w.run({"command": "sweep"})
         assert report["counts"] == {"completed": 1}
+
+
+# --- settings of the invocation that goes on ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "guard"),
+    [
+        ({"UPKEEP_ALLOWED_ACTIONS": "restart"}, "allowed_action"),
+        ({"UPKEEP_MAX_INSTANCES": "1"}, "blast_radius_count"),
+        ({"UPKEEP_PLANS_ONLY": "1"}, "plans_only"),
+        ({"UPKEEP_APPROVAL_MAX_AGE_S": "7200"}, "approval"),
+        ({"UPKEEP_BLACKOUT": "2020-01-01/2099-01-01"}, "blackout"),
+        ({}, None),
+    ],
+    ids=["no longer allowed", "cap lowered", "plans only", "approval too old", "blackout", "nothing changed"],
+)
+def test_a_run_that_waited_goes_on_under_the_settings_of_the_hour(settings: dict[str, str], guard: str | None) -> None:
+    """A6: an approved flush, deferred for hours, while the operator changed his mind."""
+    with world(2, journal=True) as w:
+        opens = w.clock.now().replace(minute=0, second=0, microsecond=0)
+        start, end = f"{(opens.hour + 4) % 24:02d}:00", f"{(opens.hour + 6) % 24:02d}:00"
+        window = {"start": start, "end": end, "timezone": "UTC", "on_miss": "defer"}
+        event = {"action": "flush", "instances": w.ids, "window": window, "rollout": {"canary": 0}}
+        assert w.run({**w.approving(event), "run_id": "waits"})["status"] == "deferred"
+        w.clock.sleep(4 * 3600 + 60)
+        report = refused(w, {"command": "sweep"}, **settings)
+        if guard is None:
+            assert report["counts"] == {"completed": 2}
+        else:
+            assert {row["guard"] for row in report["instances"]} == {guard}
+            assert w.puts == []
+            assert w.emu.truth.lost_data == set()
