@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from tests.simulation import plug
+from tests.simulation.coincidence import Coincidence
 from tests.simulation.scenario import Scenario
 from tests.simulation.trouble import Trouble
 
@@ -39,6 +40,8 @@ class Maker:
             self.scenario.quota = self.chance.randint(15, 80)
         self.scenario.partial = self.maybe(0.3)
         self.scenario.journal = not self.maybe(0.04)
+        Coincidence(self.scenario).add()
+        self.scenario.events.sort(key=lambda event: float(event["at"]))
         return self.scenario
 
     # --- the world -----------------------------------------------------------------------------------------------
@@ -216,7 +219,6 @@ class Maker:
                 )
             )
             events.append({"at": self._moment(), "do": "settings", "function": 0, "set": change})
-        events.sort(key=lambda event: float(event["at"]))
 
 
 def make_scenario(seed: int) -> Scenario:

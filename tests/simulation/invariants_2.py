@@ -15,6 +15,7 @@ from tests.simulation.world import TOPICS
 RECHECK_S = 600.0
 # From a reading to the PUT that rests on it: other readings, claims, the entry, and a thread's turn.
 SLACK_S = 15.0
+DEFAULT_WAVE_SIZE = 50
 OVER = ("running", "deferred")
 BEHIND = "the journal cannot be written"
 
@@ -181,7 +182,8 @@ def _most_at_a_time(run: Run) -> int:
         planned = sum(len(wave) for wave in plan["waves"])
         size = share if isinstance(share, int) else max(1, int(float(share.rstrip("%")) * planned / 100))
     else:
-        size = max((len(wave) for wave in plan["waves"]), default=0)
+        # Of the request, not of the waves that were made of it: those are what is judged.
+        size = max(int(rollout.get("wave_size") or DEFAULT_WAVE_SIZE), int(rollout.get("canary") or 0))
     return size + int(plan["max_failures"])
 
 

@@ -59,10 +59,10 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "I5",
-        "a batch that was refused in part is dropped unread when the run stops",
-        "execution/wave.py",
-        "self._queue = deque(batch for batch in self._queue if _unread(batch))",
-        "self._queue.clear()",
+        "what nobody knows of at the end is told as not attempted",
+        "reporting/build.py",
+        "return OutcomeKind.UNKNOWN, f",
+        "return OutcomeKind.NOT_ATTEMPTED, f",
     ),
     Mistake(
         "I6",
@@ -92,7 +92,13 @@ MISTAKES: tuple[Mistake, ...] = (
         "            _failed(ports, report, topic.name, err)\n            continue",
         "            _failed(ports, report, topic.name, err)\n            return",
     ),
-    Mistake("I10", "the digest depends on the order of the fleet", "planning/plan.py", '"instances": sorted(', '"instances": list('),
+    Mistake(
+        "I10",
+        "something that differs from showing to showing enters the digest",
+        "planning/plan.py",
+        "    form = {**about,",
+        '    form = {**about, "drawn": str(id(classes)),',
+    ),
     Mistake(
         "I11",
         "an approval is not marked as used",
@@ -121,13 +127,19 @@ MISTAKES: tuple[Mistake, ...] = (
         "planned.loses_data is not False or age_s > recheck_s",
         "planned.loses_data is not False",
     ),
-    Mistake("I12", "a backup of an earlier claim counts", "execution/backup.py", "{run_id}\\n{began_at!r}", "{run_id}"),
+    Mistake(
+        "I12",
+        "a backup that could not be begun counts as made",
+        "execution/backup.py",
+        'failed[instance_id] = f"its backup could not be begun: {why}"',
+        "failed[instance_id] = None",
+    ),
     Mistake(
         "I13",
-        "a sweep takes up whatever it finds",
-        "journal/run_overview.py",
-        "if isinstance(state, str) or is_of(state, scope):",
-        "if True:",
+        "any function's run may be taken up",
+        "journal/run_lease.py",
+        "return state.scope in (None, scope)",
+        "return True",
     ),
     Mistake(
         "I13",
@@ -152,10 +164,10 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "again",
-        "the verdict on a refusal stands in the next entry",
+        "what may not be sent again is sent again after a reading",
         "execution/retry_policy.py",
-        "return dict.fromkeys(ids, FINAL)",
-        "return dict.fromkeys(ids, AGAIN)",
+        "            return dict.fromkeys(ids, Stage.DOUBT.value)\n        case Fail",
+        "            return dict.fromkeys(ids, AGAIN)\n        case Fail",
     ),
     Mistake(
         "once",
@@ -165,42 +177,18 @@ MISTAKES: tuple[Mistake, ...] = (
         'doubt = dict.fromkeys(ids, "again")',
     ),
     Mistake(
-        "lease",
-        "the lease is asked by the monotonic clock alone",
-        "journal/lease.py",
-        "max(mono - self.began_mono, wall - self.began_wall)",
-        "(mono - self.began_mono)",
-    ),
-    Mistake(
-        "lease",
-        "an attempt leaves whether or not the lease outlives it",
-        "execution/wave.py",
-        "if not self._context.writer.lease_covers(",
-        "if False and not self._context.writer.lease_covers(",
-    ),
-    Mistake(
-        "lease", "a successor does not wait for the longest call", "execution/coordinator.py", "LONGEST_PUT_S + settings.skew_s", "0.0"
-    ),
-    Mistake(
         "locks",
-        "a lapsed owner's claims are not made again",
+        "a claim of another run does not count",
         "journal/instance_locks.py",
-        "claims.claimed_term.get(name, 0) >= term",
-        "True",
-    ),
-    Mistake(
-        "locks",
-        "evidence counts though another run held the instance in between",
-        "execution/context.py",
-        "if self.locks is None or not found:",
-        "if True:",
+        "holder = None if claims.holder == self._run_id else claims.holder",
+        "holder = None",
     ),
     Mistake(
         "journal",
-        "a call leaves though its entry is not durable",
+        "a call leaves though the journal did not take its entry",
         "journal/run_writer.py",
-        "        if self.behind or self.lapsed():\n            return None\n",
-        "",
+        '        self.sent(attempt, dict.fromkeys(ids, "again"), Answer(AnswerKind.NOT_SENT, "not sent: the journal did not take it"))\n        return None\n',
+        "        return attempt\n",
     ),
 )
 
