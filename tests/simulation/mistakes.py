@@ -136,13 +136,6 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "I13",
-        "any function's run may be taken up",
-        "journal/run_lease.py",
-        "return state.scope in (None, scope)",
-        "return True",
-    ),
-    Mistake(
-        "I13",
         "a run that waits is not listed on the day on which it goes on",
         "execution/completion.py",
         "on=datetime.fromtimestamp(not_before, UTC))",
@@ -175,13 +168,6 @@ MISTAKES: tuple[Mistake, ...] = (
         "journal/run_writer.py",
         'doubt = dict.fromkeys(ids, "doubt")',
         'doubt = dict.fromkeys(ids, "again")',
-    ),
-    Mistake(
-        "locks",
-        "a claim of another run does not count",
-        "journal/instance_locks.py",
-        "holder = None if claims.holder == self._run_id else claims.holder",
-        "holder = None",
     ),
     Mistake(
         "journal",
