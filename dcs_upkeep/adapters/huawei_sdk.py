@@ -38,9 +38,7 @@ class FittedConfig(HttpConfig):  # type: ignore[misc]  # the SDK has no types
         return self._wire.timeout
 
 
-def build_client(
-    kind: Any, key_pair: Credentials, project_id: str, endpoint: str, wire: Wire, *, connections: int = CONNECTIONS
-) -> Any:
+def build_client(kind: Any, key_pair: Credentials, project_id: str, endpoint: str, wire: Wire, *, connections: int = CONNECTIONS) -> Any:
     """A client of this class, which never retries by itself; its requests go over this wire, as its thread's `begin` has said.
 
     It has one endpoint: when given several, the SDK sends a request again to the next one after a TLS error.

@@ -111,9 +111,7 @@ class Dcs(Protocol):
 class Backups(Protocol):
     """Backups of DCS instances."""
 
-    def begin(
-        self, instance_ids: Sequence[str], remark: str, not_before: datetime, tick: Tick = no_tick
-    ) -> Mapping[str, str | CloudError]:
+    def begin(self, instance_ids: Sequence[str], remark: str, not_before: datetime, tick: Tick = no_tick) -> Mapping[str, str | CloudError]:
         """Begin a backup of each, or find the one that this remark has begun since then. Instance ID -> its id, or why it has none."""
         ...
 

@@ -42,6 +42,7 @@ class Planner:
         fleet = self._fleet()
         ids = selected(request, fleet)
         classes = classify(ports.dcs, policy.action, to_classify(ids, fleet, policy), self.tick)
+        fleet = {one: instance for one, instance in fleet.items() if one not in classes.gone}
         found = PlanReadings(
             project_id=self.location.project_id,
             journalled=ports.journal is not None,

@@ -20,14 +20,15 @@ Class = tuple[bool | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """What reading has brought to light of the data-loss classes, each instance in one of the two.
+    """What reading has brought to light of the data-loss classes, each instance in one of the three.
 
     `known`: whether the action loses its data, and why; None if what DCS says of it does not tell, which counts as loses.
-    `unread`: why reading failed. That says nothing of the data, so nothing may follow from it but to try again.
+    `unread`: why reading failed. That says nothing of the data, so nothing may follow from it but to try again. `gone`: deleted since.
     """
 
     known: Mapping[str, Class] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
 
 def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick = no_tick) -> Classes:
@@ -38,6 +39,7 @@ def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick
     known: dict[str, Class] = {}
     unread: dict[str, str] = {}
     shown: dict[str, Instance] = {}
+    gone: set[str] = set()
     for instance in instances:
         if RULES[action].data_loss is not DataLoss.DEPENDS or is_single_by_spec(instance.spec_code):
             spec_code = instance.spec_code
@@ -49,7 +51,7 @@ def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick
     for one in waiting:
         match answers.get(one):
             case None:
-                unread[one] = "it no longer exists"
+                gone.add(one)
             case CloudError() as err:
                 unread[one] = str(err)
             case Instance() as found:
@@ -69,7 +71,7 @@ def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick
                 appendonly=values.get("appendonly"),
                 spec_code=instance.spec_code,
             )
-    return Classes(known, unread)
+    return Classes(known, unread, frozenset(gone))
 
 
 def halt_record(journal: Journal | None) -> per_call.HaltRecord:

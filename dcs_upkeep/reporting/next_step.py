@@ -71,7 +71,9 @@ def next_step(
         case RunStatus.RUNNING:
             return "Wait for the report of the run that is under way."
         case RunStatus.FAILED | RunStatus.PARTIAL:
-            return f"Read the reasons of what is not fine: {_not_fine(counts)}.{why}"
+            if not_fine := _not_fine(counts):
+                return f"Read the reasons of what is not fine: {not_fine}.{why}"
+            return f"Look at the {counts[OutcomeKind.ACCEPTED]} accepted instance(s) in the console: their effect was not seen.{why}"
 
 
 def _asks_for_approval(plan: Plan) -> bool:

@@ -25,9 +25,7 @@ class HuaweiBackups:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(
-        self, instance_ids: Sequence[str], remark: str, not_before: datetime, tick: Tick = no_tick
-    ) -> Mapping[str, str | CloudError]:
+    def begin(self, instance_ids: Sequence[str], remark: str, not_before: datetime, tick: Tick = no_tick) -> Mapping[str, str | CloudError]:
         """Begin a backup of each with this remark, or find the one that it has begun since `not_before`, 16 at a time.
 
         Instance ID -> the backup's id, or why it has none.

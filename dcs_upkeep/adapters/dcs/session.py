@@ -107,9 +107,7 @@ class Session:
                     break
         raise self._cloud_error(operation, right, fault) from fault
 
-    def _read(
-        self, key: Key, operation: str, call: Callable[[RawDcsClient, Callable[..., Any]], Any], parse: Callable[[object], T]
-    ) -> T:
+    def _read(self, key: Key, operation: str, call: Callable[[RawDcsClient, Callable[..., Any]], Any], parse: Callable[[object], T]) -> T:
         client = self.client(key)
         from dcs_upkeep.adapters.dcs import sdk
 

@@ -11,10 +11,6 @@ from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.ports import Topic
 
 
-def build_topics(
-    names: Sequence[str], *, account: Account, smn_endpoint: str = "", deadline: Deadline
-) -> tuple[Topic, ...]:
+def build_topics(names: Sequence[str], *, account: Account, smn_endpoint: str = "", deadline: Deadline) -> tuple[Topic, ...]:
     """The topics of these URNs and ARNs. `account`: whose calls those to SMN are, too."""
-    return tuple(
-        SnsTopic(name, deadline) if name.startswith("arn:") else SmnTopic(name, account, smn_endpoint, deadline) for name in names
-    )
+    return tuple(SnsTopic(name, deadline) if name.startswith("arn:") else SmnTopic(name, account, smn_endpoint, deadline) for name in names)
