@@ -10,9 +10,11 @@ from random import SystemRandom
 from typing import Any
 
 from dcs_upkeep.adapters import hosts
+from dcs_upkeep.adapters.account import Account
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.adapters.json_log import JsonLog
+from dcs_upkeep.adapters.pace import AccountPace
 from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.model import Credentials, Location
@@ -40,9 +42,16 @@ class Adapters:
         self._given_journal = journal
 
     @cached_property
+    def account(self) -> Account:
+        """What all calls to Huawei Cloud share: one pace, and one key pair, fetched for this invocation alone."""
+        account = Account(self.host.credentials, AccountPace(self.clock, SystemRandom().random, self.log))
+        hosts.share(self.host, account)
+        return account
+
+    @property
     def credentials(self) -> Credentials:
-        """Fetched for this invocation alone: an agency's key pair is short-lived."""
-        return self.host.credentials()
+        """The key pair as it is now."""
+        return self.account.keys.key.pair
 
     @cached_property
     def location(self) -> Location:
@@ -59,10 +68,9 @@ class Adapters:
     def dcs(self) -> HuaweiDcs:
         """The client; one per invocation, its connections pooled."""
         return HuaweiDcs(
-            lambda: self.credentials,
+            self.account,
             lambda: self.location,
             endpoint=self.settings.endpoint,
-            clock=self.clock,
             deadline=self.deadline.keep(CLOSE_S),  # an answer must still be journalled and reported
         )
 
@@ -73,7 +81,7 @@ class Adapters:
 
         return build_topics(
             self.settings.topics,
-            credentials=lambda: self.credentials,
+            account=self.account,
             smn_endpoint=self.settings.smn_endpoint,
             deadline=self.deadline,
         )
@@ -100,7 +108,7 @@ class Adapters:
         """Cloud Eye, which is asked about the alarm of an event, and about every instance if the veto is switched on."""
         from dcs_upkeep.adapters.cloud_eye import CloudEye
 
-        return CloudEye(lambda: self.credentials, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
+        return CloudEye(self.account, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
 
     def ports(self) -> Ports:
         """What a run may touch. Raises: SettingsError if the journal cannot be used."""
@@ -112,6 +120,7 @@ class Adapters:
             log=self.log,
             topics=lambda: self.topics,
             random=SystemRandom().random,
+            pace=self.account.pace,
             journal=self.journal,
             backups=self.dcs.backups,
             alarms=self.alarms,

@@ -31,7 +31,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "__main__": frozenset({"local"}),
 }
 # What the adapters share: the only files of theirs that more than one of them may import.
-SHARED_BY_ADAPTERS = frozenset({"huawei_sdk", "credentials", "timeouts", "endpoints"})
+SHARED_BY_ADAPTERS = frozenset({"account", "clocks", "credentials", "endpoints", "huawei_sdk", "pace", "timeouts", "transport", "wire"})
 # Libraries beside the standard one, inside the core. (pydantic: the request, and what says in words what is wrong with it.)
 LIBRARIES: Mapping[str, frozenset[str]] = {
     "domain/request.py": frozenset({"pydantic", "pydantic_core"}),

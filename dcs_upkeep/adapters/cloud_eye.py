@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dcs_upkeep.adapters import endpoints, timeouts
+from dcs_upkeep.adapters import endpoints
+from dcs_upkeep.adapters.account import Account, Key
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import CloudError
-from dcs_upkeep.domain.model import Credentials, Location
+from dcs_upkeep.domain.model import Location
 
 # What the code asks of Cloud Eye, for the shipped policies.
 PERMISSIONS = {"list_alarm_histories": "ces:alarmHistory:list"}
@@ -23,13 +24,12 @@ _OPERATION = "list_alarm_histories"
 class CloudEye:
     """Implements ports.Alarms. Credentials and location are asked at the first call."""
 
-    def __init__(
-        self, credentials: Callable[[], Credentials], location: Callable[[], Location], *, endpoint: str, deadline: Deadline
-    ) -> None:
-        self._credentials = credentials
+    def __init__(self, account: Account, location: Callable[[], Location], *, endpoint: str, deadline: Deadline) -> None:
+        self._account = account
         self._location = location
         self._endpoint = endpoint
         self._deadline = deadline
+        self._made: tuple[Key, Any] | None = None
 
     def firing(self, instance_ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         """Instance ID -> alarm id -> name. An alarm about a node counts for its instance. Raises: CloudError.
@@ -38,9 +38,8 @@ class CloudEye:
         """
         wanted = set(instance_ids)
         found: dict[str, dict[str, str]] = {instance_id: {} for instance_id in instance_ids}
-        client = self._client()
         for page in range(MAX_PAGES):
-            rows = self._page(client, page * PAGE)
+            rows = self._page(page * PAGE)
             for row in rows:
                 for instance_id in wanted & _instances_of(row):
                     found[instance_id][str(row.alarm_id)] = str(row.name or row.alarm_id)
@@ -49,7 +48,7 @@ class CloudEye:
         what = "the list of firing alarms does not come to an end"
         raise CloudError(_OPERATION, what, "Look at Cloud Eye; thousands of alarms are firing.")
 
-    def _page(self, client: Any, offset: int) -> list[Any]:
+    def _page(self, offset: int) -> list[Any]:
         from huaweicloudsdkces.v2 import ListAlarmHistoriesRequest
 
         from dcs_upkeep.adapters import huawei_sdk
@@ -58,22 +57,25 @@ class CloudEye:
         with huawei_sdk.translated(
             _OPERATION, refused=f"Check that {PERMISSIONS[_OPERATION]} is granted.", unreachable="UPKEEP_CES_ENDPOINT"
         ):
-            rows = client.list_alarm_histories(request).alarm_histories
+            answer = self._account.call(
+                _OPERATION, self._deadline, (CONNECT_S, READ_S), lambda key: self._client(key).list_alarm_histories(request)
+            )
+            rows = answer.alarm_histories
         if not isinstance(rows, list):
             raise CloudError(_OPERATION, "the answer holds no list of alarms", "Check UPKEEP_CES_ENDPOINT.")
         return [row for row in rows if getattr(row, "status", None) == "alarm"]
 
-    def _client(self) -> Any:
-        from huaweicloudsdkces.v2 import CesClient
+    def _client(self, key: Key) -> Any:
+        """The SDK's client for this key; the pages of one question share it."""
+        if self._made is None or self._made[0] != key:
+            from huaweicloudsdkces.v2 import CesClient
 
-        from dcs_upkeep.adapters import huawei_sdk
+            from dcs_upkeep.adapters import huawei_sdk
 
-        location = self._location()
-        endpoint = self._endpoint or endpoints.of_service("ces", location.region)
-        return huawei_sdk.build_client(CesClient, self._credentials(), location.project_id, endpoint, self._timeout)
-
-    def _timeout(self) -> tuple[float, float]:
-        return timeouts.fit(self._deadline.remaining_s(), CONNECT_S, READ_S)
+            location = self._location()
+            endpoint = self._endpoint or endpoints.of_service("ces", location.region)
+            self._made = key, huawei_sdk.build_client(CesClient, key.pair, location.project_id, endpoint, self._account.wire)
+        return self._made[1]
 
 
 def _instances_of(row: Any) -> set[str]:

@@ -6,7 +6,7 @@ Import it when the first call is made, not before: the SDK's own import is most 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,8 @@ from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceRespon
 from huaweicloudsdkcore.http.http_config import HttpConfig
 
 from dcs_upkeep import __version__
+from dcs_upkeep.adapters import endpoints, transport
+from dcs_upkeep.adapters.wire import Wire
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
 
@@ -24,28 +26,20 @@ CONNECTIONS = 10
 
 
 class FittedConfig(HttpConfig):  # type: ignore[misc]  # the SDK has no types
-    """The SDK reads `timeout` at each request, on the thread that makes it: this configuration computes it anew each time."""
+    """The SDK reads `timeout` at each request, on the thread that makes it: this configuration takes it from the wire each time."""
 
-    def __init__(self, fitted: Callable[[], tuple[float, float]], connections: int) -> None:
+    def __init__(self, wire: Wire, connections: int) -> None:
         super().__init__(retry_times=0, pool_maxsize=connections, user_agent=USER_AGENT)
-        self._fitted = fitted
+        self._wire = wire
 
     @property
     def timeout(self) -> tuple[float, float]:
         """(connect, read) in seconds."""
-        return self._fitted()
+        return self._wire.timeout
 
 
-def build_client(
-    kind: Any,
-    key_pair: Credentials,
-    project_id: str,
-    endpoint: str,
-    timeout: Callable[[], tuple[float, float]],
-    *,
-    connections: int = CONNECTIONS,
-) -> Any:
-    """A client of this class, which never retries by itself. `timeout`: (connect, read) in seconds, asked before each request.
+def build_client(kind: Any, key_pair: Credentials, project_id: str, endpoint: str, wire: Wire, *, connections: int = CONNECTIONS) -> Any:
+    """A client of this class, which never retries by itself; its requests go over this wire, as its thread's `begin` has said.
 
     It has one endpoint: when given several, the SDK sends a request again to the next one after a TLS error.
     """
@@ -56,7 +50,10 @@ def build_client(
     logger = logging.getLogger(f"HuaweiCloud-SDK-{kind.__name__}")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
-    return ClientBuilder(kind).with_http_config(FittedConfig(timeout, connections)).with_credentials(basic).with_endpoint(endpoint).build()
+    client = ClientBuilder(kind).with_http_config(FittedConfig(wire, connections)).with_credentials(basic).with_endpoint(endpoint).build()
+    session = client.get_http_client()._session
+    transport.prepare(session, wire, connections=connections, loopback=endpoints.is_loopback(endpoint))
+    return client
 
 
 @contextmanager

@@ -42,10 +42,13 @@ def split_approval(approve: str) -> tuple[str, str | None]:
 
 
 def approval_of(plan: Plan) -> str | None:
-    """What `approve` has to hold to approve exactly this plan; None if nothing can, since no showing of it is on record."""
+    """What `approve` has to hold to approve exactly this plan; None if nothing can, since no showing of it is on record.
+
+    Nor can anything if something of it could not be read: then it has no digest.
+    """
     if plan.showing is not None:
         return f"{plan.digest}.{plan.showing}"
-    return None if plan.needs_showing else plan.digest
+    return None if plan.needs_showing or not plan.digest else plan.digest
 
 
 def new_showing(random: Callable[[], float]) -> str:

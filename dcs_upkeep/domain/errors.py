@@ -5,6 +5,8 @@ UpkeepError
 ├── RefusedError        refused whole, nothing was sent; carries the `rejected` report
 ├── SettingsError       the settings are not valid; carries every problem found
 ├── CloudError          a cloud call failed, and nothing was written by it
+│   ├── ThrottledError     the account is throttled for longer than this invocation can wait
+│   └── UnauthorizedError  the key pair is refused, and so is what was fetched in its place: nothing more is asked with it
 └── JournalError        the journal could not be read or written
     ├── RecordError     what is on record there cannot be used; a person has to judge it
     ├── SeqTakenError   that place of the stream is taken already
@@ -76,6 +78,23 @@ class CloudError(UpkeepError):
         self.code = code
         self.request_id = request_id
         super().__init__(f"{operation}: {what}. {fix}")
+
+
+class ThrottledError(CloudError):
+    """The account is throttled, and waiting that out does not fit into the time left. `opens_in_s`: when it may be asked again."""
+
+    def __init__(self, operation: str, opens_in_s: float) -> None:
+        self.opens_in_s = opens_in_s
+        what = f"the account is throttled (429) for {opens_in_s:.0f} s more, which does not fit into the time left"
+        super().__init__(operation, what, "Try again then, or give the function a longer timeout.", status=429)
+
+
+class UnauthorizedError(CloudError):
+    """Two calls in a row were refused with 401, the second with credentials that were fetched anew. Five would lock the key."""
+
+    def __init__(self, operation: str, what: str, *, code: str | None, request_id: str | None = None) -> None:
+        fix = "Check the key pair, its token, its project and this machine's clock; nothing more is asked with it in this invocation."
+        super().__init__(operation, what, fix, status=401, code=code, request_id=request_id)
 
 
 class JournalError(UpkeepError):

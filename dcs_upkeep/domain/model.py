@@ -204,7 +204,8 @@ class AnswerKind(StrEnum):
     ONE_BAD_ID = "one_bad_id"  # 400/404 that one ID can cause: not executed, the rest of the batch undocumented
     TOO_MANY = "too_many"  # DCS.4100: not executed
     BAD_REQUEST = "bad_request"  # 400 about the request itself: not executed
-    DENIED = "denied"  # 401/403: not executed
+    DENIED = "denied"  # 403: not executed; one ID of the batch may have caused it
+    UNAUTHORIZED = "unauthorized"  # 401: not executed, and no call with these keys would be
     LOST = "lost"  # read timeout, connection lost, 5xx, no result list: nobody knows
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import Deadline
+from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Answer, Credentials, Instance
 
 
@@ -52,10 +54,25 @@ def no_tick() -> None:
     """Nothing has to be done meanwhile."""
 
 
+class Pace(Protocol):
+    """How fast the calls to one account may follow each other. A 429 to any of them holds them all."""
+
+    @property
+    def opens_at(self) -> float:
+        """When the next call may leave, on the monotonic clock; in the past if it may now."""
+        ...
+
+    def ticking(self, tick: Tick) -> AbstractContextManager[None]:
+        """While it is open, whoever waits for the account calls this every few seconds, on the thread that waits."""
+        ...
+
+
 class Dcs(Protocol):
     """Huawei Cloud DCS. Reads retry freely and raise `CloudError`; `send` never raises for an answer of the cloud.
 
-    `tick`: called in the caller's own thread after each page or `show`, for what must not wait until thousands are read.
+    A read waits while the account is throttled, and raises `ThrottledError` if that does not fit into the time left; once the key pair
+    was refused twice, everything raises `UnauthorizedError` without a call. `tick`: called in the caller's own thread after each page or
+    instance, and every few seconds of a wait, for what must not wait so long.
     """
 
     def snapshot(self, tick: Tick = no_tick) -> tuple[Instance, ...]:
@@ -70,8 +87,12 @@ class Dcs(Protocol):
         """These instances with the fields of `show_instance`, in parallel, whatever their number. What is gone is absent."""
         ...
 
-    def configurations(self, instance_id: str) -> Mapping[str, str]:
-        """An instance's Redis parameters, name -> value, such as `appendonly` -> `yes`. Raises `CloudError`."""
+    def show_each(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Instance | CloudError]:
+        """The same, each for itself: one that cannot be read has its error in its place."""
+        ...
+
+    def configurations(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Mapping[str, str] | CloudError]:
+        """Instance ID -> its Redis parameters, name -> value, such as `appendonly` -> `yes`; or why it could not be read."""
         ...
 
     def send(self, action: Action, instance_ids: Sequence[str]) -> Answer:
@@ -90,11 +111,11 @@ class Dcs(Protocol):
 class Backups(Protocol):
     """Backups of DCS instances."""
 
-    def begin(self, instance_id: str, remark: str, not_before: datetime) -> str:
-        """Begin a backup, or find the one that this remark has begun since then, and return its id. Raises `CloudError`."""
+    def begin(self, instance_ids: Sequence[str], remark: str, not_before: datetime, tick: Tick = no_tick) -> Mapping[str, str | CloudError]:
+        """Begin a backup of each, or find the one that this remark has begun since then. Instance ID -> its id, or why it has none."""
         ...
 
-    def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:
+    def states(self, backup_ids: Mapping[str, str], tick: Tick = no_tick) -> Mapping[str, str]:
         """Instance ID -> status of the backup of that id. Raises `CloudError`."""
         ...
 
@@ -204,7 +225,7 @@ class Host(Protocol):
 class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
-    `deadline`: the host's own end, nothing kept back yet.
+    `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is.
     """
 
     dcs: Dcs
@@ -214,6 +235,7 @@ class Ports:
     log: Log
     topics: Callable[[], Sequence[Topic]]
     random: Callable[[], float]
+    pace: Pace
     journal: Journal | None = None
     backups: Backups | None = None
     alarms: Alarms | None = None

@@ -26,7 +26,7 @@ def settle_approval(context: RunContext, plan: Plan) -> Plan:
         return plan
     if plan.refusal is None and not plan.dry_run and plan.showing is not None and plan.waves:
         plan = _use(context, journal, plan, plan.showing)
-    if plan.dry_run or any(refusal.guard == APPROVAL.name for refusal in plan.refusals):
+    if plan.digest and (plan.dry_run or any(refusal.guard == APPROVAL.name for refusal in plan.refusals)):
         return _show(context, journal, plan)
     return plan
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.errors import CloudError, UnauthorizedError
 from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.retry_policy import busy_wait_s
+from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.guards.evaluate import evaluate_instance
 from dcs_upkeep.journal.run_state import Progress
 from dcs_upkeep.planning.readings import firing_alarms
@@ -27,9 +28,10 @@ class Looked:
 class Awaited:
     """Those of one wave. Each is given the wave's watch time, counted from the first reading just before the wave."""
 
-    def __init__(self, context: RunContext, number: int) -> None:
+    def __init__(self, context: RunContext, number: int, stops: StopConditions) -> None:
         self._context = context
         self._number = number
+        self._stops = stops
 
     def concerns(self, progress: Progress) -> bool:
         """Whether an instance, as it was read just before the wave, is to be waited for."""
@@ -40,11 +42,14 @@ class Awaited:
         context = self._context
         try:
             shown = context.ports.dcs.read(ids, context.writer.renew_if_due)
+            busy = {one: why for one in ids if (why := self._busy_with(shown.get(one)))}
+            refused = self._refused([one for one in ids if one not in busy], shown)
+        except UnauthorizedError as err:
+            self._stops.unauthorized(err)
+            return Looked((), (), 0.0)
         except CloudError as err:
             context.ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
             return self._wait_on(dict.fromkeys(ids, "it could not be read"), (), looks)
-        busy = {one: why for one in ids if (why := self._busy_with(shown.get(one)))}
-        refused = self._refused([one for one in ids if one not in busy], shown)
         return self._wait_on(busy, tuple(one for one in ids if one not in busy and one not in refused), looks)
 
     def _busy_with(self, instance: Instance | None) -> str | None:

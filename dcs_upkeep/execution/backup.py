@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.errors import CloudError, ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.ports import Backups
 from dcs_upkeep.execution.context import RunContext
 
-PARALLEL = 16
 REMARK_CHARS = 128
 # Words of BackupRecordResponse; what is neither of these is waited for.
 SUCCEEDED = "succeed"
@@ -23,13 +21,14 @@ def back_up(context: RunContext, instance_ids: Sequence[str]) -> Mapping[str, st
 
     Each backup's remark names the run and its claim, so that a run that is taken up again finds the backup that it began, and no
     other run takes it for its own. All of them together may take the watch time of one wave.
+    Raises: ThrottledError, UnauthorizedError: then nothing more can be read.
     """
     ports = context.ports
     if ports.backups is None:
         return dict.fromkeys(instance_ids, "backups cannot be made here")
     backups, remark = ports.backups, remark_of(context.spec.run_id, context.began_at.timestamp())
     not_before = context.began_at - timedelta(seconds=context.settings.skew_s)
-    done, waiting = _begin(instance_ids, lambda instance_id: backups.begin(instance_id, remark, not_before))
+    done, waiting = _sorted_out(backups.begin(sorted(instance_ids), remark, not_before, context.writer.renew_if_due))
     timeout_s, poll_s = context.verifier.timeout_s, context.settings.poll_s
     ends = ports.clock.monotonic() + timeout_s
     while waiting:
@@ -52,31 +51,20 @@ def remark_of(run_id: str, began_at: float) -> str:
     return f"dcs-upkeep {mark} {run_id}"[:REMARK_CHARS]
 
 
-def _begin(instance_ids: Sequence[str], begin_one: Callable[[str], str]) -> tuple[dict[str, str | None], dict[str, str]]:
+def _sorted_out(begun: Mapping[str, str | CloudError]) -> tuple[dict[str, str | None], dict[str, str]]:
     """(instance ID -> why its backup could not be begun, instance ID -> backup id)."""
-
-    def begin(instance_id: str) -> tuple[str | None, str]:
-        try:
-            return begin_one(instance_id), ""
-        except CloudError as err:
-            return None, str(err)
-
-    failed: dict[str, str | None] = {}
-    waiting: dict[str, str] = {}
-    ids = sorted(instance_ids)
-    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="backup") as pool:
-        for instance_id, (backup_id, why) in zip(ids, pool.map(begin, ids), strict=True):
-            if backup_id is None:
-                failed[instance_id] = f"its backup could not be begun: {why}"
-            else:
-                waiting[instance_id] = backup_id
-    return failed, waiting
+    failed: dict[str, str | None] = {
+        one: f"its backup could not be begun: {found}" for one, found in begun.items() if isinstance(found, CloudError)
+    }
+    return failed, {one: found for one, found in begun.items() if not isinstance(found, CloudError)}
 
 
 def _ended(context: RunContext, backups: Backups, waiting: Mapping[str, str]) -> dict[str, str | None]:
     """Those whose backup has ended: None if it succeeded, else why not."""
     try:
-        states = backups.states(waiting)
+        states = backups.states(waiting, context.writer.renew_if_due)
+    except (ThrottledError, UnauthorizedError):
+        raise
     except CloudError as err:
         context.ports.log("backup.unreadable", level="warning", reason=str(err))
         return {}

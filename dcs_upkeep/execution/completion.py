@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dcs_upkeep.domain.errors import CloudError, FencedError, JournalError
-from dcs_upkeep.domain.model import OutcomeKind, RunStatus
+from dcs_upkeep.domain.model import OutcomeKind, Plan, RunStatus
 from dcs_upkeep.domain.run import Disposition, RunResult
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
@@ -42,27 +42,36 @@ class RunCompletion:
     def goes_on(self, *, time_is_up: bool) -> bool:
         """Whether anything is left that a further invocation of this run is to do."""
         state, plan = self._context.state, self._context.state.plan
-        if not time_is_up or not self._writer.journalled or self._writer.behind or plan is None or plan.dry_run or plan.refusal is not None:
+        if not time_is_up or not self._writer.journalled or self._writer.behind:
             return False
-        watched = state.at_stage(Stage.DOUBT, Stage.API_FAILED, *([Stage.ACCEPTED] if plan.watch_timeout_s is not None else []))
-        pending = state.stop is None and bool(state.at_stage(Stage.PENDING))
-        if not watched and not pending:
+        if plan is not None and not self._is_anything_left(plan):
             return False
         if state.hops < self._context.settings.max_hops:
             return True
         self._writer.stop("hops", OutcomeKind.DEFERRED, f"the run went on {state.hops} times, which is UPKEEP_MAX_HOPS")
         return False
 
-    def hand_over(self, not_before: float | None) -> RunResult:
-        """Give the run to the next invocation. If that cannot be called, the report says how to go on by hand."""
+    def _is_anything_left(self, plan: Plan) -> bool:
+        state = self._context.state
+        if plan.dry_run or plan.refusal is not None:
+            return False
+        watched = state.at_stage(Stage.DOUBT, Stage.API_FAILED, *([Stage.ACCEPTED] if plan.watch_timeout_s is not None else []))
+        pending = state.stop is None and bool(state.at_stage(Stage.PENDING))
+        return bool(watched) or pending
+
+    def hand_over(self, not_before: float | None, waits_for: str) -> RunResult:
+        """Give the run to the next invocation. If that cannot be called, the report says how to go on by hand.
+
+        `not_before`: when going on is of use again, and `waits_for` what happens then.
+        """
         if not_before is None or self._list_for(not_before):
             self._writer.yielded(self._ports.dcs.calls(), not_before)
         report = self.report(goes_on=True)
         if not_before is None:
             self._call_next(report)
         else:
-            # A call to itself now would only find the window shut again; the sweep takes the run up when it opens.
-            report["next"] = f"Nothing: the sweep goes on with this run when its window opens, at {iso_at(not_before)}."
+            # A call to itself now would only find the same again; the sweep takes the run up when it has changed.
+            report["next"] = f"Nothing: the sweep goes on with this run {waits_for}, at {iso_at(not_before)}."
             publish(self._ports, report)
             self._ports.log("run.deferred", hops=report["hops"], not_before=iso_at(not_before))
         return RunResult(Disposition.DONE, report, self._context.state.may_have_sent())

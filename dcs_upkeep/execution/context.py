@@ -145,7 +145,7 @@ def make_context(spec: RunSpec, settings: Settings, scope: RunScope, ports: Port
         locks=InstanceLocks(journal, scope.project_id, spec.run_id, ports.clock, terms, writer.renew_if_due) if journal else None,
         deadline=ports.deadline.keep(CLOSE_S + (PUBLISH_S if settings.topics else 0.0)),
         verifier=Verifier(action_of(request), settings.settle_s, timeout_s, settings.poll_s, LONGEST_PUT_S + settings.skew_s),
-        rate=SendRate(settings.batch_size, settings.parallel_calls),
+        rate=SendRate(settings.batch_size, settings.parallel_calls, ports.pace),
         began_at=datetime.fromtimestamp(claimed["at"], UTC) if claimed else ports.clock.now(),
     )
 

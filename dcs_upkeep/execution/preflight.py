@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dcs_upkeep.domain.actions import RULES, DataLoss
-from dcs_upkeep.domain.errors import CloudError
-from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind
+from dcs_upkeep.domain.errors import CloudError, ThrottledError, UnauthorizedError
+from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind, Verdict
 from dcs_upkeep.execution.backup import back_up
-from dcs_upkeep.execution.class_rules import LossClass, class_refusal, needs_reading
+from dcs_upkeep.execution.class_rules import class_verdict, needs_reading
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.lock_rules import still_ours
 from dcs_upkeep.execution.stop_conditions import StopConditions
@@ -17,8 +17,8 @@ from dcs_upkeep.guards.before_reading import EventFacts
 from dcs_upkeep.guards.data_loss import disposable
 from dcs_upkeep.guards.evaluate import evaluate_instance, first
 from dcs_upkeep.journal.entries import Baseline
-from dcs_upkeep.journal.run_state import Stage
-from dcs_upkeep.planning.readings import classify, firing_alarms
+from dcs_upkeep.journal.run_state import UNREADABLE, Stage
+from dcs_upkeep.planning.readings import Classes, classify, firing_alarms
 from dcs_upkeep.reporting.run_log import log_outcome
 
 BEGIN_S = 4.0  # less is not worth beginning a wave with: it has to be read, sent and answered
@@ -42,12 +42,7 @@ class Preflight:
         if not context.deadline.covers(BEGIN_S):
             self._stops.out_of_time(f"too little time was left in this invocation to begin wave {number}")
             return False
-        ids = [progress.instance_id for progress in context.state.at_stage(Stage.PENDING, wave=number)]
-        left = self._ask(number, ids)
-        to_back_up = [one for one in left if context.plan.instances[one].loses_data is not False]
-        if context.request.backup == "before" and to_back_up:
-            left = self._back_up(number, left, to_back_up)
-        return bool(left) and self._stops.may_send()
+        return bool(self._unless_nothing_can_be_read(lambda: self._prepare(number))) and self._stops.may_send()
 
     def ask_again(self, number: int, ids: Sequence[str]) -> tuple[str, ...]:
         """Those of these instances that may be sent now: asked again if the guards' last word is older than two polls."""
@@ -55,7 +50,26 @@ class Preflight:
         oldest = now - POLLS * self._context.settings.poll_s
         if all(one in self._asked and self._asked[one][0] >= oldest and self._asked[one][1] == term for one in ids):
             return tuple(ids)
-        return tuple(self._ask(number, ids))
+        return tuple(self._unless_nothing_can_be_read(lambda: self._ask(number, ids)))
+
+    def _unless_nothing_can_be_read(self, ask: Callable[[], list[str]]) -> list[str]:
+        """What `ask` returns; nothing if the account is throttled for too long, or the key pair is refused for good."""
+        try:
+            return ask()
+        except ThrottledError as err:
+            self._stops.throttled(err)
+        except UnauthorizedError as err:
+            self._stops.unauthorized(err)
+        return []
+
+    def _prepare(self, number: int) -> list[str]:
+        """Those of the wave that may be sent now, backed up if that was asked for."""
+        context = self._context
+        left = self._ask(number, [progress.instance_id for progress in context.state.at_stage(Stage.PENDING, wave=number)])
+        to_back_up = [one for one in left if context.plan.instances[one].loses_data is not False]
+        if context.request.backup == "before" and to_back_up:
+            left = self._back_up(number, left, to_back_up)
+        return left
 
     def _pause(self) -> bool:
         """Wait until `pause_s` after the wave before; as much of it as this invocation has time for."""
@@ -94,10 +108,12 @@ class Preflight:
         """The instances as they are now. Before the first attempt a failure fails the run; later it only ends the sending."""
         try:
             return self._context.ports.dcs.read(ids, self._context.writer.renew_if_due)
+        except (ThrottledError, UnauthorizedError):
+            raise
         except CloudError as err:
             if not self._context.state.may_have_sent():
                 raise
-            self._context.writer.stop("unreadable", OutcomeKind.NOT_ATTEMPTED, f"the next wave could not be read: {err}")
+            self._context.writer.stop(UNREADABLE, OutcomeKind.NOT_ATTEMPTED, f"the next wave could not be read: {err}")
             return None
 
     def _without_evidence(self, ids: Sequence[str], shown: Shown) -> list[str]:
@@ -126,8 +142,8 @@ class Preflight:
             verdicts = context.locks.acquire(left, still_ours(context.spec.run_id, now), context.state.takeovers)
             refused |= {one: context.refuse(one, number, verdict.guard, verdict.reason) for one, verdict in verdicts.items()}
         left = [one for one in left if one not in refused]
-        reasons, classified_at = self._class_refusals({one: shown[one] for one in left})
-        refused |= {one: context.refuse(one, number, "approval", reason) for one, reason in reasons.items()}
+        refusals, classified_at = self._class_refusals({one: shown[one] for one in left})
+        refused |= {one: context.refuse(one, number, refusal.guard, refusal.reason) for one, refusal in refusals.items()}
         return refused, classified_at
 
     def _alarm_over(self, number: int, ids: Sequence[str]) -> dict[str, Outcome]:
@@ -139,7 +155,7 @@ class Preflight:
         verdicts = {one: first(before_reading.GUARDS, EventFacts(alarm_id, (one,), firing)) for one in ids}
         return {one: context.refuse(one, number, verdict.guard, verdict.reason) for one, verdict in verdicts.items() if not verdict.allowed}
 
-    def _class_refusals(self, shown: Shown) -> tuple[dict[str, str], float | None]:
+    def _class_refusals(self, shown: Shown) -> tuple[dict[str, Verdict], float | None]:
         """Those whose data would be lost now and that nobody has approved so, and when their classes were read, if they had to be."""
         context, plan = self._context, self._context.plan
         approved, now = context.request.approve is not None, context.writer.now()
@@ -155,13 +171,11 @@ class Preflight:
                 recheck_s=context.settings.recheck_s,
             )
         ]
-        found: dict[str, LossClass] = {}
+        found = Classes()
         if RULES[plan.action].data_loss is not DataLoss.NEVER:
-            found = dict(classify(context.ports.dcs, plan.action, waiting, context.writer.renew_if_due))
-        reasons = {
-            one: class_refusal(plan.instances[one], approved=approved, disposable=exempt[one], found=found.get(one)) for one in shown
-        }
-        return {one: reason for one, reason in reasons.items() if reason is not None}, now if waiting else None
+            found = classify(context.ports.dcs, plan.action, waiting, context.writer.renew_if_due)
+        verdicts = {one: class_verdict(plan.instances[one], one, approved=approved, disposable=exempt[one], classes=found) for one in shown}
+        return {one: verdict for one, verdict in verdicts.items() if not verdict.allowed}, now if waiting else None
 
     def _back_up(self, number: int, left: Sequence[str], to_back_up: Sequence[str]) -> list[str]:
         """Back up what would lose its data; ask the guards again about all, since that takes minutes."""

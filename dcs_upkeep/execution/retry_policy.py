@@ -11,6 +11,7 @@ from typing import assert_never
 
 from dcs_upkeep.domain.actions import ActionRule
 from dcs_upkeep.domain.model import Answer, AnswerKind
+from dcs_upkeep.domain.ports import Pace
 from dcs_upkeep.journal.run_state import Stage
 
 AGAIN, FINAL = "again", "final"
@@ -29,7 +30,7 @@ THROTTLE_MOST_S = 60.0
 class Batch:
     """The IDs of one PUT to come. `due` is on the monotonic clock.
 
-    `refused`: the 400 that this batch got, so that it is read before anything of it is sent again; `was_read`: it was, so that
+    `refused`: the 400 or 403 that this batch got, so that it is read before anything of it is sent again; `was_read`: it was, so that
     what is left of it is known not to be executed; `waited`: it was set aside as busy and has waited for its turn.
     `awaited`: on its way to where the action may begin, so that it is read before its first attempt, `busy_waits` times so far.
     """
@@ -55,12 +56,18 @@ class Batch:
 
 @dataclass(slots=True)
 class SendRate:
-    """How fast the rest of the run may send. It only ever slows down."""
+    """How fast the rest of the run may send. It only ever slows down. `pace`: the account's, which every call waits for."""
 
     batch_size: int
     parallel: int
+    pace: Pace | None = None
     gap_s: float = 0.0
     next_at: float = field(default=0.0)
+
+    @property
+    def ready_at(self) -> float:
+        """When the next attempt may leave, on the monotonic clock."""
+        return self.next_at if self.pace is None else max(self.next_at, self.pace.opens_at)
 
     def slow_down(self) -> None:
         """After a 429: fewer calls at a time, and a growing gap between two."""
@@ -151,6 +158,11 @@ def reaction(kind: AnswerKind, rule: ActionRule, batch: Batch, random: float) ->
         case AnswerKind.BAD_REQUEST:
             return StopRun(refuses=True)
         case AnswerKind.DENIED:
+            # One ID outside of what is granted spoils the batch. A flush is not sent again, so that nothing would follow from knowing it.
+            if len(batch.ids) > 1 and rule.again_after_refusal:
+                return ReadFirst(READ_AFTER_S)
+            return StopRun(refuses=False)
+        case AnswerKind.UNAUTHORIZED:
             return StopRun(refuses=False)
         case _:
             assert_never(kind)
@@ -158,6 +170,8 @@ def reaction(kind: AnswerKind, rule: ActionRule, batch: Batch, random: float) ->
 
 def reaction_to_reading(batch: Batch, fit: int, poll_s: float, *, culprit_found: bool) -> Reaction:
     """What follows for the `fit` IDs of a refused batch that, as a reading shows, were not acted on and could be."""
+    if batch.refused is not None and batch.refused.kind is AnswerKind.DENIED and not culprit_found:
+        return StopRun(refuses=False)
     if len(batch.ids) > 1:
         return RetryAfter(0.0, within_watch=False) if culprit_found or fit == 1 else Bisect()
     if batch.waited:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from dcs_upkeep.domain.deadline import PUBLISH_S
-from dcs_upkeep.domain.errors import FencedError, describe_error
+from dcs_upkeep.domain.errors import FencedError, ThrottledError, describe_error
 from dcs_upkeep.domain.model import Outcome, OutcomeKind
 from dcs_upkeep.domain.run import RunResult
 from dcs_upkeep.execution.approval import settle_approval
@@ -38,6 +38,10 @@ class Run:
 
     def execute(self) -> RunResult:
         """Carry the request out as far as guards, budget and time allow; ends in a report, or hands over to the next invocation."""
+        with self._ports.pace.ticking(self._context.writer.renew_if_due):
+            return self._execute()
+
+    def _execute(self) -> RunResult:
         context, state = self._context, self._context.state
         requested_by = context.request.requested_by
         self._ports.log("run.claimed", journal=context.writer.journalled, hops=state.hops, requested_by=requested_by)
@@ -52,6 +56,11 @@ class Run:
             self._carry_out()
         except FencedError as err:
             return self._completion.overtaken(err)
+        except ThrottledError as err:
+            if context.writer.journalled or state.may_have_sent():
+                self._stops.throttled(err)
+            else:
+                fault = err
         except Exception as err:
             fault = err
             if state.may_have_sent():
@@ -62,7 +71,7 @@ class Run:
         try:
             self._wait_for_the_journal()
             if fault is None and self._completion.goes_on(time_is_up=self._stops.time_is_up):
-                return self._completion.hand_over(self._stops.not_before)
+                return self._completion.hand_over(self._stops.not_before, self._stops.waits_for)
             return self._completion.finish(fault)
         except FencedError as err:
             return self._completion.overtaken(err)

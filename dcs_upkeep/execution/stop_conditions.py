@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dcs_upkeep.domain import time_windows
+from dcs_upkeep.domain.errors import ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.lifetimes import SEND_S, days
 from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.domain.timestamps import iso_at
@@ -11,19 +12,22 @@ from dcs_upkeep.guards import per_call
 from dcs_upkeep.guards.carry_on import CarryOnFacts, may_carry_on
 from dcs_upkeep.guards.evaluate import first
 from dcs_upkeep.guards.per_call import CallFacts
+from dcs_upkeep.journal.run_state import UNREADABLE
 from dcs_upkeep.planning.readings import halt_record
 
 
 class StopConditions:
     """What stops one run in one invocation. What stops it for good is written down; being out of time only ends this invocation.
 
-    `time_is_up`: this invocation must not begin anything more. `not_before`: seconds since 1970 before which going on is no use.
+    `time_is_up`: this invocation must not begin anything more. `not_before`: seconds since 1970 before which going on is no use;
+    `waits_for`: what happens then.
     """
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self.time_is_up = False
         self.not_before: float | None = None
+        self.waits_for = ""
 
     def may_send(self) -> bool:
         """Ask everything. Writes down why not."""
@@ -49,6 +53,17 @@ class StopConditions:
         self.not_before = not_before
         if not self._context.writer.journalled:
             self._context.writer.stop("time", OutcomeKind.DEFERRED, reason)
+
+    def throttled(self, err: ThrottledError) -> None:
+        """The account will be throttled for longer than this invocation lasts."""
+        self.out_of_time(str(err), self._context.writer.now() + err.opens_in_s)
+        self.waits_for = "when the account may be asked again"
+
+    def unauthorized(self, err: UnauthorizedError) -> None:
+        """No call of this invocation will be answered any more. Raises it while nothing was sent."""
+        if not self._context.state.may_have_sent():
+            raise err
+        self._context.writer.stop(UNREADABLE, OutcomeKind.NOT_ATTEMPTED, f"what was to be acted on could not be read: {err}")
 
     def _ask_settings(self) -> None:
         """What the settings of this invocation, and the approval's age, say of a plan that was made under others."""
@@ -82,6 +97,7 @@ class StopConditions:
             context.writer.stop(verdict.guard, OutcomeKind.NOT_ATTEMPTED, verdict.reason, guard=verdict.guard)
         else:
             self.out_of_time(verdict.reason, opens_at)
+            self.waits_for = "when its window opens"
 
     def _is_too_late(self, at: float) -> bool:
         """Whether nothing may be sent then, since what is on record of this run lapses too soon after."""

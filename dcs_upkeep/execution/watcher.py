@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.errors import CloudError, ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.model import Instance, OutcomeKind
 from dcs_upkeep.execution.context import RunContext, Settled
+from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.verification import looks
-from dcs_upkeep.journal.run_state import Progress, Stage
+from dcs_upkeep.journal.run_state import UNREADABLE, Progress, Stage
 
 FIRST_POLL_S = 3.0  # soon after the first answer, so that a short restart's busy state is not missed
 
@@ -17,9 +18,12 @@ FIRST_POLL_S = 3.0  # soon after the first answer, so that a short restart's bus
 class WaveWatcher:
     """Watches the instances of one wave. `due` is on the monotonic clock, None while there was no answer yet."""
 
-    def __init__(self, context: RunContext, number: int) -> None:
+    def __init__(self, context: RunContext, number: int, stops: StopConditions) -> None:
+        """`stops` is told if the account is throttled for longer than this invocation can wait: `is_held`, and nothing more is read."""
         self._context = context
         self._number = number
+        self._stops = stops
+        self.is_held = False
         self._verifier = context.verifier
         self._ports = context.ports
         self._held: dict[str, tuple[str, float]] = {}  # what each showed last, and since when, on the monotonic clock
@@ -59,12 +63,20 @@ class WaveWatcher:
         try:
             tick = self._context.writer.renew_if_due
             shown = {**(dcs.read(others, tick) if others else {}), **(dcs.show(doubtful, tick) if doubtful else {})}
+        except ThrottledError as err:
+            self._stops.throttled(err)
+            self.is_held = True
+            return
         except CloudError as err:
             self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
+            if isinstance(err, UnauthorizedError):  # no later reading can succeed
+                self._give_up_unread(watched, str(err))
+                return
             self._unread_since = now if self._unread_since is None else self._unread_since
             # Not at the first reading that fails: a run that is taken over late has had no other.
             if now - self._unread_since >= self._verifier.settle_s:
-                self._give_up_unread(watched, str(err))
+                at = self._context.writer.now()
+                self._give_up_unread([progress for progress in watched if self._verifier.overdue(progress, at)], str(err))
             return
         self._unread_since = None
         self._take_in(watched, shown)
@@ -122,13 +134,13 @@ class WaveWatcher:
         self._held[instance_id] = shown, since
         return now - since
 
-    def _give_up_unread(self, watched: Sequence[Progress], why: str) -> None:
-        """If reading fails until the time is over, say what is known, and let no further wave begin on that."""
-        now = self._context.writer.now()
-        overdue = [progress for progress in watched if self._verifier.overdue(progress, now)]
+    def _give_up_unread(self, unread: Sequence[Progress], why: str) -> None:
+        """Say what is known of those that could not be read until their time was over, and let no further wave begin on that."""
+        if not unread:
+            return
         kinds = {Stage.DOUBT: OutcomeKind.UNKNOWN, Stage.API_FAILED: OutcomeKind.FAILED, Stage.ACCEPTED: OutcomeKind.ACCEPTED}
-        reasons = [f"{progress.note}; its state could not be read: {why}" for progress in overdue]
-        self._context.give_outcomes([(one, kinds[one.stage], reason, None) for one, reason in zip(overdue, reasons, strict=True)])
-        if overdue:
-            why = f"the effect of wave {self._number} could not be read"
-            self._context.writer.stop("unreadable", OutcomeKind.NOT_ATTEMPTED, why)
+        self._context.give_outcomes(
+            [(progress, kinds[progress.stage], f"{progress.note}; its state could not be read: {why}", None) for progress in unread]
+        )
+        reason = f"the effect of wave {self._number} could not be read: {why}"
+        self._context.writer.stop(UNREADABLE, OutcomeKind.NOT_ATTEMPTED, reason)

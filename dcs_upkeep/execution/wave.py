@@ -13,12 +13,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import assert_never
 
-from dcs_upkeep.domain.errors import CloudError
-from dcs_upkeep.domain.model import Answer, AnswerKind, Instance, Outcome, OutcomeKind
+from dcs_upkeep.domain.model import Answer, AnswerKind, Outcome, OutcomeKind
 from dcs_upkeep.execution import retry_policy
 from dcs_upkeep.execution.awaited import Awaited
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.preflight import Preflight
+from dcs_upkeep.execution.refused_batch import RefusedBatches
 from dcs_upkeep.execution.retry_policy import (
     Batch,
     Bisect,
@@ -53,9 +53,10 @@ class Wave:
         self._rate = context.rate
         self._queue: deque[Batch] = deque()
         self._in_flight: dict[Future[Answer], tuple[int, Batch]] = {}
-        self._watcher = WaveWatcher(context, number)
-        self._awaited = Awaited(context, number)
+        self._watcher = WaveWatcher(context, number, stops)
+        self._awaited = Awaited(context, number, stops)
         self._send_deadline = self._now() + context.verifier.timeout_s
+        self._refused = RefusedBatches(context, number, self._send_deadline)
 
     def run(self) -> None:
         """Go on until every instance of the wave has its outcome, or time is up, or sending was stopped and nothing is left to watch."""
@@ -72,7 +73,8 @@ class Wave:
                 self._context.writer.renew_if_due()
                 self._launch(pool)
                 self._watcher.poll_if_due(sum(len(batch.ids) for batch in self._queue), self._aside())
-                if not self._in_flight and (not self._work_left() or self._context.deadline.remaining_s() <= 0):
+                is_over = not self._work_left() or self._watcher.is_held or self._context.deadline.remaining_s() <= 0
+                if is_over and not self._in_flight:
                     return
                 self._wait()
 
@@ -98,11 +100,11 @@ class Wave:
             self._drop_unsent()
         while self._queue and len(self._in_flight) < self._rate.parallel:
             batch = min(self._queue, key=lambda waiting: waiting.due)
-            if max(batch.due, self._rate.next_at) > self._now():
+            if max(batch.due, self._rate.ready_at) > self._now():
                 return
             self._queue.remove(batch)
             if batch.refused is not None:
-                self._read_refused(batch, batch.refused)
+                self._read_refused(batch, batch.refused)  # nothing is sent for it, so nothing stops it
             elif len(batch.ids) > self._rate.batch_size:
                 self._enqueue(retry_policy.split(batch.ids, self._rate.batch_size), Batch(()))
             elif not self._stops.may_send():
@@ -129,6 +131,14 @@ class Wave:
             return
         self._rate.next_at = self._now() + self._rate.gap_s
         self._in_flight[pool.submit(self._send, ids)] = (attempt, replace(batch, ids=ids))
+
+    def _read_refused(self, batch: Batch, refused: Answer) -> None:
+        found = self._refused.read(batch, refused)
+        self._queue.extend(found.waiting)
+        if found.reaction is not None:
+            if isinstance(found.reaction, StopRun):
+                self._context.fail(found.fit, f"{refused.what}; {NOT_EXECUTED}")
+            self._react(found.reaction, replace(batch, ids=found.fit), refused)
 
     def _look_at_awaited(self, batch: Batch) -> None:
         """Those that have come to where the action may begin are sent; only the others wait on."""
@@ -218,62 +228,6 @@ class Wave:
             case _:
                 assert_never(reaction)
 
-    # --- after a refusal that one ID can cause -------------------------------------------------------------------
-
-    def _read_refused(self, batch: Batch, refused: Answer) -> None:
-        """Read the batch, take aside what the reading explains, queue the rest.
-
-        What shows this action's effect counts as accepted and is not sent again. Only a busy culprit waits.
-        """
-        try:
-            shown = self._ports.dcs.read(batch.ids, self._context.writer.renew_if_due)
-        except CloudError as err:
-            self._ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
-            due = self._now() + retry_policy.busy_wait_s(batch.busy_waits, self._context.settings.poll_s)
-            if due <= self._send_deadline:  # else its instances stay in doubt, and are watched as such
-                self._queue.append(replace(batch, due=due, busy_waits=batch.busy_waits + 1))
-            return
-        progress = self._context.state.progress
-        evidence = self._context.own_evidence([progress[one] for one in batch.ids], shown)
-        busy = self._context.verifier.rule.busy
-        unexplained = [one for one in batch.ids if one not in evidence and progress[one].outcome is None]
-        self._context.writer.seen([one for one in evidence if shown[one].status == busy], evidence, unexplained)
-        batch = replace(batch, was_read=True)
-        fit = tuple(one for one in unexplained if not self._set_aside(one, shown.get(one), batch, refused))
-        if fit:
-            self._after_reading(fit, batch, refused, culprit_found=len(fit) < len(unexplained))
-
-    def _set_aside(self, instance_id: str, instance: Instance | None, batch: Batch, refused: Answer) -> bool:
-        """Whether the reading shows why this ID was refused: it then fails, or waits until it is no longer busy."""
-        if instance is None:
-            self._context.fail((instance_id,), f"{refused.what}; it is no longer listed")
-        elif busy := self._context.verifier.busy_with(instance):
-            self._wait_for((instance_id,), batch, refused, busy)
-        elif instance.status in self._context.verifier.rule.allowed_from:
-            return False
-        else:
-            self._context.fail((instance_id,), f"{refused.what}; it is {instance.status or 'without a status in the answer'}")
-        return True
-
-    def _after_reading(self, fit: tuple[str, ...], batch: Batch, refused: Answer, *, culprit_found: bool) -> None:
-        poll_s = self._context.settings.poll_s
-        reaction = retry_policy.reaction_to_reading(batch, len(fit), poll_s, culprit_found=culprit_found)
-        match reaction:
-            case ReadFirst():
-                self._wait_for(fit, batch, refused, "it is still busy")
-            case Fail(why):
-                self._context.fail(fit, f"{refused.what}; {why}")
-            case _:
-                self._react(reaction, replace(batch, ids=fit), refused)
-
-    def _wait_for(self, ids: tuple[str, ...], batch: Batch, refused: Answer, why: str) -> None:
-        """Let only these wait for their turn, and read them again before it."""
-        due = self._now() + retry_policy.busy_wait_s(batch.busy_waits, self._context.settings.poll_s)
-        if due > self._send_deadline:
-            self._context.fail(ids, f"{refused.what}; {NOT_EXECUTED}: {why}, and the time for waiting is over")
-            return
-        self._queue.append(replace(batch, ids=ids, due=due, busy_waits=batch.busy_waits + 1, refused=refused, waited=True))
-
     # --- waiting -------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
@@ -281,7 +235,7 @@ class Wave:
         now = self._now()
         moments: list[float] = []
         if self._queue and len(self._in_flight) < self._rate.parallel:
-            moments.append(max(min(batch.due for batch in self._queue), self._rate.next_at))
+            moments.append(max(min(batch.due for batch in self._queue), self._rate.ready_at))
         if self._watcher.due is not None and self._watcher.watched(self._aside()):
             moments.append(self._watcher.due)
         if self._in_flight:

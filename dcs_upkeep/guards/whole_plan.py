@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeVar
 
@@ -18,6 +18,7 @@ from dcs_upkeep.guards.guard import PlanGuard
 from dcs_upkeep.guards.per_call import CallFacts
 
 S = TypeVar("S")
+NAMED = 3  # so many causes stand in a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class PlanFacts:
     fleet: int  # how many it was selected from
     journalled: bool
     on_host: bool
+    unread: Mapping[str, str] = field(default_factory=dict)  # those whose data-loss class could not be read, and why
 
 
 def allowed_action(action: Action, allowed: Collection[str]) -> str | None:
@@ -130,7 +132,28 @@ JOURNAL: PlanGuard[PlanFacts] = PlanGuard(
 )
 
 
-LIMITS: Final = (ALLOWED_ACTION, EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE, JOURNAL)  # in the order in which they are asked
+def unread(reasons: Mapping[str, str]) -> str | None:
+    """Whether it could not be read what would be lost. That is neither a loss nor none: nobody can agree to it, or do without."""
+    if not reasons:
+        return None
+    which = f"{len(reasons)} instances" if len(reasons) > 1 else f"instance {next(iter(reasons))}"
+    why = list_some(list(dict.fromkeys(reasons.values())), most=NAMED)
+    return f"whether data would be lost could not be read of {which}: {why}"
+
+
+UNREAD: PlanGuard[PlanFacts] = PlanGuard(
+    name="unread",
+    setting="-",
+    default="on",
+    refuses_when="the data-loss class of an instance could not be read, which says nothing of its data; such a plan has no digest, "
+    "and nothing can approve it. In a wave it refuses that instance alone",
+    how_to_lift="Try again",
+    check=lambda facts: unread(facts.unread),
+    next="Try again: what could not be read may be readable then. If it stays so, see to what the reasons name.",
+    only_told_in_dry_run=True,
+)
+
+LIMITS: Final = (ALLOWED_ACTION, EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE, JOURNAL, UNREAD)  # in the order in which they are asked
 GUARDS: Final = (*LIMITS, approval.APPROVAL)
 _ALL: Final = (*before_reading.GUARDS, *per_call.GUARDS, *GUARDS)
 ONLY_TOLD_IN_DRY_RUN: Final = frozenset(guard.name for guard in _ALL if guard.only_told_in_dry_run)

@@ -32,6 +32,7 @@ from dcs_upkeep.journal.entries import (
 
 # What counts against the error budget, and for the circuit breaker.
 FAILURES = frozenset({OutcomeKind.FAILED, OutcomeKind.UNKNOWN})
+UNREADABLE = "unreadable"  # why a run was stopped: what it did, or was to act on, could not be read
 
 
 class Stage(StrEnum):

@@ -11,7 +11,7 @@ from typing import Any
 
 from dcs_upkeep.domain.actions import RULES, DataLoss, LossClass
 from dcs_upkeep.domain.approval import FORM, ShownPlan, make_about, split_approval
-from dcs_upkeep.domain.model import Instance, Plan, PlannedInstance, Refusal
+from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind, Plan, PlannedInstance, Refusal
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.guards import data_loss, whole_plan
@@ -35,6 +35,7 @@ class PlanReadings:
     halt: HaltRecord = None
     failures: FailureRecord = None
     classified: Classified = field(default_factory=dict)  # those that `to_classify` names
+    unread: Mapping[str, str] = field(default_factory=dict)  # those whose class could not be read, and why
     firing: Firing | None = None  # None: the alarm veto is off
     triggered_by: str | None = None  # the alarm that asked for this run
     shown: ShownPlan | None = None  # the showing that `approve` names, if it is on record
@@ -66,9 +67,16 @@ def make_plan(
 
     `ids`: the selected instances, in the order of the plan. `fleet`: instance ID -> instance as it is now; for a selection, all of it.
     """
-    held = {one: _class_of(policy, fleet[one], found.classified) for one in ids if permanent_verdict(fleet.get(one), one, policy).allowed}
+    unread = {one: found.unread[one] for one in ids if one in found.unread}
+    held = {
+        one: _class_of(policy, fleet[one], found.classified)
+        for one in ids
+        if one not in unread and permanent_verdict(fleet.get(one), one, policy).allowed
+    }
     outcomes = {
-        one: evaluate_instance(fleet.get(one), one, policy, now, firing=found.firing, triggered_by=found.triggered_by) for one in ids
+        one: evaluate_instance(fleet.get(one), one, policy, now, firing=found.firing, triggered_by=found.triggered_by)
+        or (_unread(fleet[one], unread[one]) if one in unread else None)
+        for one in ids
     }
     # What is to be waited for comes last, so that nothing that is ready waits with it, the canary least of all.
     waits_for = RULES[policy.action].waits_for
@@ -82,12 +90,15 @@ def make_plan(
         fleet=len(fleet),
         journalled=found.journalled,
         on_host=found.on_host,
+        unread=unread,
     )
     asked = _approval_facts(facts, held, now, found)
     # A window that defers refuses nothing: the run waits for its opening.
     window = None if policy.defers else policy.window
     call = CallFacts(now, found.halt, policy.blackouts, window, found.failures, settings.breaker)
-    refusals = [*found.refusals, *whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call), *whole_plan.approval_refusals(asked)]
+    refusals = [*found.refusals, *whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call)]
+    if not unread:  # else there is no digest, and nothing that anybody could approve
+        refusals += whole_plan.approval_refusals(asked)
     only_told = [refusal for refusal in refusals if request.dry_run and refusal.guard in whole_plan.ONLY_TOLD_IN_DRY_RUN]
     waves = make_waves(targets, request)
     watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
@@ -116,13 +127,14 @@ def make_plan(
 def _approval_facts(facts: PlanFacts, held: Mapping[str, PlannedInstance], now: datetime, found: PlanReadings) -> ApprovalFacts:
     about = make_about(facts.action, facts.settings.region, found.project_id, facts.request.backup)
     covered = {one: instance.loss_class for one, instance in held.items()}
+    digest = "" if facts.unread else make_digest(about, covered)
     return ApprovalFacts(
         action=facts.action,
         given=facts.request.approve,
         planned=facts.planned,
         about=about,
         covered=covered,
-        digest=make_digest(about, covered),
+        digest=digest,
         run_id=found.run_id,
         settings=facts.settings,
         now=now,
@@ -136,6 +148,11 @@ def _showing(asked: ApprovalFacts, refusals: Sequence[Refusal]) -> dict[str, Any
     if asked.given is None or asked.shown is None or refusals:
         return {}
     return {"showing": split_approval(asked.given)[1], "shown_at": asked.shown.at}
+
+
+def _unread(instance: Instance, why: str) -> Outcome:
+    reason = f"whether its data would be lost could not be read: {why}"
+    return Outcome(instance.instance_id, instance.name, OutcomeKind.REFUSED, reason, guard=whole_plan.UNREAD.name)
 
 
 def _cost(waves: Sequence[Sequence[str]], batch_size: int, pause_s: float, timeout_s: float | None) -> str:

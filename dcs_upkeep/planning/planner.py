@@ -41,14 +41,16 @@ class Planner:
             return refuse_unread(request, policy, refusals)
         fleet = self._fleet()
         ids = selected(request, fleet)
-        waiting = to_classify(ids, fleet, policy)
+        classes = classify(ports.dcs, policy.action, to_classify(ids, fleet, policy), self.tick)
+        fleet = {one: instance for one, instance in fleet.items() if one not in classes.gone}
         found = PlanReadings(
             project_id=self.location.project_id,
             journalled=ports.journal is not None,
             on_host=ports.host.kind != "local",
             halt=halt_record(ports.journal),
             failures=failure_record(ports, self.location, settings.breaker),
-            classified=classify(ports.dcs, policy.action, waiting, self.tick),
+            classified=classes.known,
+            unread=classes.unread,
             firing=firing_alarms(ports, [one for one in ids if one in fleet], "alarm_veto") if settings.alarm_veto else None,
             triggered_by=self.spec.alarm_id,
             shown=self._shown(),

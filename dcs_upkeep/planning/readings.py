@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from dcs_upkeep.domain.actions import RULES, Action, DataLoss
-from dcs_upkeep.domain.errors import CloudError, JournalError
+from dcs_upkeep.domain.errors import CloudError, JournalError, ThrottledError
 from dcs_upkeep.domain.model import Instance, Location
 from dcs_upkeep.domain.ports import Dcs, Journal, Ports, Tick, no_tick
 from dcs_upkeep.guards import guard, per_call
@@ -15,45 +15,63 @@ from dcs_upkeep.guards.policy import Firing
 from dcs_upkeep.journal.failures import read_failures, scope_of
 from dcs_upkeep.journal.halt import current_halt
 
-PARALLEL = 16
 Class = tuple[bool | None, str]
 
 
-def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick = no_tick) -> Mapping[str, Class]:
-    """Instance ID -> (whether the action loses its data, why). A read that fails leaves None, which counts as loses.
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """What reading has brought to light of the data-loss classes, each instance in one of the three.
 
-    `tick`: called after each instance, in the thread that asks.
+    `known`: whether the action loses its data, and why; None if what DCS says of it does not tell, which counts as loses.
+    `unread`: why reading failed. That says nothing of the data, so nothing may follow from it but to try again. `gone`: deleted since.
     """
 
-    def one(instance: Instance) -> Class:
-        if RULES[action].data_loss is not DataLoss.DEPENDS or is_single_by_spec(instance.spec_code):
-            return loses_data(action, cache_mode=None, replica_count=None, appendonly=None, spec_code=instance.spec_code)
-        try:
-            # A snapshot that came from `show` has these already.
-            shown = instance if instance.cache_mode is not None else dcs.show([instance.instance_id]).get(instance.instance_id)
-            if shown is None:
-                return None, "it no longer exists"
-            # A single node loses its data whatever its configuration says.
-            needed = shown.cache_mode != "single"
-            appendonly = dcs.configurations(instance.instance_id).get("appendonly") if needed else None
-            return loses_data(
-                action,
-                cache_mode=shown.cache_mode,
-                replica_count=shown.replica_count,
-                appendonly=appendonly,
-                spec_code=shown.spec_code,
-            )
-        except CloudError as err:
-            return None, f"it could not be read: {err}"
+    known: Mapping[str, Class] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
-    if len(instances) <= 1:
-        return {instance.instance_id: one(instance) for instance in instances}
-    classes: dict[str, Class] = {}
-    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="classify") as pool:
-        for instance, found in zip(instances, pool.map(one, instances), strict=True):
-            classes[instance.instance_id] = found
-            tick()
-    return classes
+
+def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick = no_tick) -> Classes:
+    """The classes of these instances: two reads of each at most. `tick`: called after each, in the thread that asks.
+
+    Raises: ThrottledError, UnauthorizedError: then nothing more can be read.
+    """
+    known: dict[str, Class] = {}
+    unread: dict[str, str] = {}
+    shown: dict[str, Instance] = {}
+    gone: set[str] = set()
+    for instance in instances:
+        if RULES[action].data_loss is not DataLoss.DEPENDS or is_single_by_spec(instance.spec_code):
+            spec_code = instance.spec_code
+            known[instance.instance_id] = loses_data(action, cache_mode=None, replica_count=None, appendonly=None, spec_code=spec_code)
+        elif instance.cache_mode is not None:  # a snapshot that came from `show` has these already
+            shown[instance.instance_id] = instance
+    waiting = [instance.instance_id for instance in instances if instance.instance_id not in {*known, *shown}]
+    answers = dcs.show_each(waiting, tick) if waiting else {}
+    for one in waiting:
+        match answers.get(one):
+            case None:
+                gone.add(one)
+            case CloudError() as err:
+                unread[one] = str(err)
+            case Instance() as found:
+                shown[one] = found
+    # A single node loses its data whatever its configuration says.
+    asked = [one for one, instance in shown.items() if instance.cache_mode != "single"]
+    parameters = dcs.configurations(asked, tick) if asked else {}
+    for one, instance in shown.items():
+        values = parameters.get(one, {})
+        if isinstance(values, CloudError):
+            unread[one] = str(values)
+        else:
+            known[one] = loses_data(
+                action,
+                cache_mode=instance.cache_mode,
+                replica_count=instance.replica_count,
+                appendonly=values.get("appendonly"),
+                spec_code=instance.spec_code,
+            )
+    return Classes(known, unread, frozenset(gone))
 
 
 def halt_record(journal: Journal | None) -> per_call.HaltRecord:
@@ -77,13 +95,18 @@ def failure_record(ports: Ports, location: Location, most: int) -> per_call.Fail
 
 
 def firing_alarms(ports: Ports, ids: Sequence[str], asked_for: str) -> Firing:
-    """Instance ID -> its firing alarms. An instance that is missing could not be read, which refuses. `asked_for`: the guard."""
+    """Instance ID -> its firing alarms. An instance that is missing could not be read, which refuses. `asked_for`: the guard.
+
+    Raises: ThrottledError: later it can be read.
+    """
     if not ids:
         return {}
     try:
         if ports.alarms is None:
             raise CloudError("list_alarm_histories", "Cloud Eye cannot be asked here", "This is a fault of this tool.")
         found = ports.alarms.firing(ids)
+    except ThrottledError:
+        raise
     except CloudError as err:
         ports.log("alarms.unreadable", level="warning", guard=asked_for, reason=str(err))
         return {}

@@ -12,7 +12,7 @@ from dcs_upkeep.domain.errors import Problem, describe_error
 from dcs_upkeep.domain.model import Evidence, Location, Outcome, OutcomeKind, Plan, PlannedInstance, RunStatus, Trigger
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.timestamps import iso_at
-from dcs_upkeep.journal.run_state import Progress, RunState, Stage
+from dcs_upkeep.journal.run_state import UNREADABLE, Progress, RunState, Stage
 from dcs_upkeep.reporting.next_step import next_step
 from dcs_upkeep.reporting.report import Header, ProblemReport, Report, status_of, summarize
 
@@ -48,6 +48,10 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
     plan, goes_on = state.plan, telling.goes_on
     calls = dict(Counter(state.calls) + Counter(telling.calls))
     header = header_of(spec, location, telling.began_at)
+    goes_on_step = "Nothing: the run goes on in a further invocation."
+    if plan is None and goes_on:  # it could not be made yet
+        status = RunStatus.DEFERRED
+        return summarize(header, None, (), status=status, next_step=goes_on_step, ended_at=telling.now, calls=calls, hops=state.hops)
     if plan is None or telling.fault is not None:
         why = describe_error(telling.fault) if telling.fault else ""
         step = f"Nothing was sent; mend the cause and send the event again. {why}".strip()
@@ -59,9 +63,13 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
     outcomes = final_outcomes(state, telling.now.timestamp(), goes_on=goes_on or is_behind, not_durable=telling.not_durable or ())
     refused_by = plan.refusal.guard if plan.refusal else None
     halted = refused_by == "halt" or bool(state.stop and state.stop["why"] == "halt" and not is_behind)
-    status = RunStatus.DEFERRED if goes_on else status_of(outcomes, halted=halted, refused=plan.refusal is not None)
+    status = (
+        RunStatus.DEFERRED
+        if goes_on
+        else status_of(outcomes, halted=halted, refused=plan.refusal is not None, unseen=_is_unseen(plan, state))
+    )
     stop_reason = state.stop["reason"] if state.stop else None
-    step = "Nothing: the run goes on in a further invocation." if goes_on else ""
+    step = goes_on_step if goes_on else ""
     if is_behind and status is RunStatus.DEFERRED:
         step = BEHIND
     step = step or next_step(spec.request, plan, outcomes, status, stop_reason, plan_name=spec.plan_name)
@@ -69,6 +77,14 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
     if not telling.has_journal and not plan.dry_run:
         notes.append("without a journal a repeated delivery of this event cannot be told from a new one")
     return summarize(header, plan, outcomes, status=status, next_step=step, ended_at=telling.now, calls=calls, hops=state.hops, notes=notes)
+
+
+def _is_unseen(plan: Plan, state: RunState) -> bool:
+    """Whether the run ended before everything was seen that was to be watched: what was accepted is no success then."""
+    if plan.watch_timeout_s is None or state.stop is None:
+        return False
+    is_cut_off = any(progress.outcome is None and progress.stage is Stage.ACCEPTED for progress in state.progress.values())
+    return is_cut_off or (state.stop["why"] == UNREADABLE)
 
 
 def replayed_report(spec: RunSpec, location: Location, state: RunState, telling: Telling) -> Report:

@@ -13,6 +13,8 @@ from dcs_upkeep.domain.request import Request
 
 NOT_ON_RECORD = "Mend the journal and make the dry run again: what it shows could not be put on record, so no event can approve it yet."
 
+UNREAD = "Make the dry run again: of some instances it could not be read what would be lost, so no event can approve it yet."
+
 
 def event_without(request: Request, *drop: str, **change: Any) -> dict[str, Any]:
     """The request as an event, without defaults, without the named fields and the run id, with these changes."""
@@ -50,6 +52,8 @@ def next_step(
             return f"Look at the {counts[OutcomeKind.ACCEPTED]} accepted instance(s) in the console: their effect was not observed."
         case RunStatus.SUCCEEDED:
             return "Nothing to do."
+        case RunStatus.PLANNED if not plan.digest:
+            return UNREAD
         case RunStatus.PLANNED:
             event = approving(request, plan, plan_name)
             return f"To carry out exactly this, send: {_text(event)}" if event else NOT_ON_RECORD
@@ -67,7 +71,9 @@ def next_step(
         case RunStatus.RUNNING:
             return "Wait for the report of the run that is under way."
         case RunStatus.FAILED | RunStatus.PARTIAL:
-            return f"Read the reasons of what is not fine: {_not_fine(counts)}.{why}"
+            if not_fine := _not_fine(counts):
+                return f"Read the reasons of what is not fine: {not_fine}.{why}"
+            return f"Look at the {counts[OutcomeKind.ACCEPTED]} accepted instance(s) in the console: their effect was not seen.{why}"
 
 
 def _asks_for_approval(plan: Plan) -> bool:

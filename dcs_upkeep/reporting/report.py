@@ -106,8 +106,11 @@ class Header:
     started_at: datetime
 
 
-def status_of(outcomes: Iterable[Outcome], *, halted: bool = False, refused: bool = False) -> RunStatus:
-    """The first that fits, in this order. `refused`: the event or the plan was refused whole."""
+def status_of(outcomes: Iterable[Outcome], *, halted: bool = False, refused: bool = False, unseen: bool = False) -> RunStatus:
+    """The first that fits, in this order. `refused`: the event or the plan was refused whole.
+
+    `unseen`: something was accepted whose effect was to be watched and could not be.
+    """
     kinds = {outcome.outcome for outcome in outcomes}
     if halted:
         return RunStatus.HALTED
@@ -121,7 +124,7 @@ def status_of(outcomes: Iterable[Outcome], *, halted: bool = False, refused: boo
         return RunStatus.REJECTED
     if sent and not kinds & {OutcomeKind.ACCEPTED, OutcomeKind.COMPLETED}:
         return RunStatus.FAILED
-    if not all(kind.fine for kind in kinds):
+    if unseen or not all(kind.fine for kind in kinds):
         return RunStatus.PARTIAL
     return RunStatus.SUCCEEDED
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from dcs_upkeep.adapters.account import Account
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
+from dcs_upkeep.adapters.pace import AccountPace
 from dcs_upkeep.domain.deadline import ENDLESS
 from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.local.emulator import Emulator, make_fleet
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeLog
 
 
 @pytest.fixture
@@ -39,14 +41,11 @@ def connect(clock: FakeClock) -> Callable[..., HuaweiDcs]:
     """The adapter, on an emulator's address with its key pair, or on what is given instead."""
 
     def make(emu: Emulator, **changes: Any) -> HuaweiDcs:
-        options: dict[str, Any] = {
-            "endpoint": emu.url,
-            "clock": clock,
-            "deadline": ENDLESS,
-            "random": lambda: 1.0,
-        }
+        options: dict[str, Any] = {"endpoint": emu.url, "deadline": ENDLESS}
+        fetch = changes.pop("fetch", None)
         key_pair = changes.pop("key_pair", Credentials(emu.ak, emu.sk, emu.security_token))
+        pace = AccountPace(changes.pop("clock", clock), changes.pop("random", lambda: 1.0), changes.pop("log", FakeLog()))
         location = Location(changes.pop("region", ""), changes.pop("project_id", emu.project_id))
-        return HuaweiDcs(lambda: key_pair, lambda: location, **(options | changes))
+        return HuaweiDcs(Account(fetch or (lambda: key_pair), pace), lambda: location, **(options | changes))
 
     return make

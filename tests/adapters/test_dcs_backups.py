@@ -33,7 +33,11 @@ def begin(emu: Emulator, backups: HuaweiBackups, clock: FakeClock) -> Begin:
     """Begin a backup of the one instance for a run that was claimed so many seconds ago."""
 
     def make(remark: str = "ours", claimed_s_ago: float = 0.0) -> str:
-        return backups.begin(emu.instances()[0].instance_id, remark, clock.now() - timedelta(seconds=claimed_s_ago))
+        instance_id = emu.instances()[0].instance_id
+        found = backups.begin([instance_id], remark, clock.now() - timedelta(seconds=claimed_s_ago))[instance_id]
+        if isinstance(found, CloudError):
+            raise found
+        return found
 
     return make
 

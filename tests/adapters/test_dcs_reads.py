@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dcs_upkeep.adapters.account import own_account
 from dcs_upkeep.adapters.dcs import read_answers
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.domain.actions import Action
@@ -78,9 +79,8 @@ def scripted(emulate: Emulate, connect: Connect) -> Callable[..., tuple[HuaweiDc
 
     def make(*pages: bytes) -> tuple[HuaweiDcs, Pages]:
         dcs = connect(emulate())
-        _, wire = dcs._session.connect()
         script = Pages(*pages)
-        dcs._session._connected = script, wire  # type: ignore[assignment]
+        dcs._session._client = dcs._account.keys.key, script  # type: ignore[assignment]
         return dcs, script
 
     return make
@@ -182,7 +182,7 @@ def test_configurations_are_names_and_values(emulate: Emulate, connect: Connect)
     """`appendonly` decides whether a restart is a flush."""
     emu = emulate()
     dcs = connect(emu)
-    assert dcs.configurations(ids_of(emu)[0])["appendonly"] == "yes"
+    assert dcs.configurations(ids_of(emu)[:1])[ids_of(emu)[0]]["appendonly"] == "yes"
     assert dcs.calls() == {"list_configurations": 1}
 
 
@@ -236,10 +236,16 @@ def test_a_hanging_read_is_given_up_in_time(emulate: Emulate, connect: Connect) 
     assert emu.truth.count("list") == 1
 
 
+def raised(found: Any) -> None:
+    """The error that stands for one instance."""
+    assert isinstance(found, CloudError)
+    raise found
+
+
 @pytest.mark.parametrize(("operation", "call", "permission"), [
     ("list", lambda dcs, _: dcs.snapshot(), "dcs:instance:list"),
     ("show", lambda dcs, ids: dcs.show(ids[:3]), "dcs:instance:get"),
-    ("configs", lambda dcs, ids: dcs.configurations(ids[0]), "dcs:instance:get"),
+    ("configs", lambda dcs, ids: raised(dcs.configurations(ids[:1])[ids[0]]), "dcs:instance:get"),
 ])  # fmt: skip
 def test_a_denied_read_names_its_permission_at_once(emulate: Emulate, connect: Connect, operation: str, call: Any, permission: str) -> None:
     """Whoever reads it can grant it; asking again cannot."""
@@ -351,7 +357,7 @@ def test_settings_that_cannot_work_are_refused_by_name(emulate: Emulate, connect
         dcs.snapshot,
         lambda: dcs.show(ids_of(emu)),
         lambda: dcs.send(Action.RESTART, ids_of(emu)),
-        lambda: dcs.backups.begin("a", "b", FakeClock().now()),
+        lambda: dcs.backups.begin(["a"], "b", FakeClock().now()),
     ):
         with pytest.raises(SettingsError, match=names):
             call()
@@ -364,7 +370,7 @@ def test_nothing_is_asked_for_before_the_first_call() -> None:
     def fetch() -> Any:
         raise SettingsError([Problem("credentials", "there are none", "Set them.")])
 
-    dcs = HuaweiDcs(fetch, fetch, clock=FakeClock(), deadline=ENDLESS)
+    dcs = HuaweiDcs(own_account(fetch), fetch, deadline=ENDLESS)
     assert (dcs.calls(), dcs.put_timeout_s()) == ({}, 35.0)
     assert dcs.backups.states({}) == {}
     with pytest.raises(SettingsError, match="there are none"):

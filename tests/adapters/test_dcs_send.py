@@ -337,7 +337,6 @@ def test_a_put_never_rides_a_connection_that_was_idle_for_more_than_20_s(emulate
 def test_a_netrc_entry_does_not_replace_the_signature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library under the SDK takes it from the home directory, unasked."""
     import requests
-
     from dcs_upkeep.adapters.dcs.transport import Wire, prepare
 
     (tmp_path / "netrc").write_text("machine dcs.example.com login me password mine\n")

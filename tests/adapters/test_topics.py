@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from dcs_upkeep.adapters.account import own_account
 from dcs_upkeep.adapters.topics import build_topics
 from dcs_upkeep.domain.deadline import ENDLESS
 from dcs_upkeep.domain.errors import CloudError
@@ -21,7 +22,7 @@ MESSAGE = Message("DCS Upkeep succeeded", "DCS Upkeep report: succeeded\n\nall i
 
 def topic(name: str, emu: Emulator | None = None) -> Any:
     key_pair = Credentials(emu.ak, emu.sk, emu.security_token) if emu else Credentials("a", "b")
-    (made,) = build_topics([name], credentials=lambda: key_pair, smn_endpoint=emu.url if emu else "", deadline=ENDLESS)
+    (made,) = build_topics([name], account=own_account(lambda: key_pair), smn_endpoint=emu.url if emu else "", deadline=ENDLESS)
     return made
 
 
@@ -74,7 +75,7 @@ def test_no_more_time_is_taken_than_is_left() -> None:
     with Emulator([], faults=[Fault("publish", "hang_executed", times=None)]) as emu:
         (made,) = build_topics(
             [URN],
-            credentials=lambda: Credentials(emu.ak, emu.sk),
+            account=own_account(lambda: Credentials(emu.ak, emu.sk)),
             smn_endpoint=emu.url,
             deadline=Deadline(lambda: left[0]),
         )

@@ -33,11 +33,12 @@ class SimDcs:
         self._project = invocation.function["project"]
         self._calls: Counter[str] = Counter()
         self._began_at = world.scheduler.now
+        self._refused = False  # the key pair, for good
 
     # --- reading -------------------------------------------------------------------------------------------------
 
     def snapshot(self, tick: Tick = no_tick) -> tuple[Any, ...]:
-        self.ask("list")
+        self.ask("list", tick)
         tick()
         rows = self._world.fleet.of(self._project, self._world.scheduler.now)
         self._invocation.rng.shuffle(rows)
@@ -45,36 +46,59 @@ class SimDcs:
 
     def read(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Any]:
         if len(instance_ids) <= FEW:
-            return self.show(instance_ids)
+            return self.show(instance_ids, tick)
         wanted = set(instance_ids)
-        found = {one.instance_id: one for one in self.snapshot()}
+        found = {one.instance_id: one for one in self.snapshot(tick)}
         return {one: found[one] for one in instance_ids if one in found and one in wanted}
 
     def show(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
-        for instance_id in dict.fromkeys(instance_ids):
-            self.ask("show")
-            one = self._world.fleet.find(instance_id, self._project, self._world.scheduler.now)
-            if one is not None:
-                found[instance_id] = plug.instance(one, shown=True, iso=iso)
+        found = self.show_each(instance_ids, tick)
+        for one in found.values():
+            if isinstance(one, Exception):
+                raise one
         return found
 
-    def configurations(self, instance_id: str) -> Mapping[str, str]:
-        self.ask("configurations")
-        one = self._world.fleet.find(instance_id, self._project, self._world.scheduler.now)
-        if one is None:
-            raise plug.cloud_error("list_configurations", 404, "DCS.3022", "answered 404")
-        return {"appendonly": one.appendonly}
+    def show_each(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Any]:
+        found = self.each("show", instance_ids, tick)
+        return {one: it if isinstance(it, Exception) else plug.instance(it, shown=True, iso=iso) for one, it in found.items() if it}
+
+    def configurations(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Mapping[str, Any]:
+        gone = plug.cloud_error("list_configurations", 404, "DCS.3022", "answered 404")
+        found = self.each("configurations", instance_ids, tick)
+        return {one: it if isinstance(it, Exception) else {"appendonly": it.appendonly} if it else gone for one, it in found.items()}
+
+    def each(self, op: str, instance_ids: Sequence[str], tick: Tick) -> dict[str, Any]:
+        """Instance ID -> the instance, None if there is none, or why it cannot be read. What ends all reading is raised."""
+        found: dict[str, Any] = {}
+        for instance_id in dict.fromkeys(instance_ids):
+            try:
+                self.ask(op, tick)
+            except Exception as err:
+                if not plug.is_of_one_call(err):
+                    raise
+                found[instance_id] = err
+            else:
+                found[instance_id] = self._world.fleet.find(instance_id, self._project, self._world.scheduler.now)
+            tick()
+        return found
 
     def calls(self) -> Mapping[str, int]:
         return dict(self._calls)
 
-    def ask(self, op: str) -> None:
-        """One read's time and luck. The adapter's own tries are part of it: a failure takes seconds."""
+    def ask(self, op: str, tick: Tick = no_tick) -> None:
+        """One read's time and luck. The adapter's own tries are part of it: a failure takes seconds, and a 429 is waited out."""
         world, process = self._world, self._invocation.process
         world.step(process, op)
         self._calls[op] += 1
-        mode = self._mode(op)
+        if self._refused:
+            raise plug.unauthorized_error(op)
+        while (mode := self._mode(op)) == "429":
+            self._invocation.unread += 1
+            wait_s = 1.0 + self._invocation.random() * 20.0
+            if self._invocation.kill_at - world.scheduler.now < wait_s + 15.0:
+                raise plug.throttled_error(op, wait_s)
+            world.scheduler.pause(wait_s)
+            tick()
         if not mode:
             world.scheduler.pause(0.02 + self._invocation.random() * 0.1)
             return
@@ -84,6 +108,9 @@ class SimDcs:
         self._invocation.unread += 1
         world.scheduler.pause(15.0 if mode == "lost" else 0.2 if mode in ("401", "403") else 4.0)
         world.note(process, f"{op}: {mode}")
+        if mode == "401":
+            self._refused = True
+            raise plug.unauthorized_error(op)
         status, code = ERRORS.get(mode, (500, "DCS.5000"))
         raise plug.cloud_error(op, status, code, f"answered {status} {code}" if status else "no answer came")
 
@@ -140,8 +167,10 @@ class SimDcs:
                 return plug.answer("throttled", "answered 429 APIGW.0308", status=429, code="APIGW.0308")
             case "refused":
                 return plug.answer("not_connected", "no connection was made (NewConnectionError): nothing was sent")
-            case "401" | "403":
-                return plug.answer("denied", f"answered {mode}", status=int(mode), code="APIGW.0301" if mode == "401" else "DCS.2003")
+            case "401":
+                return plug.answer("unauthorized", "answered 401", status=401, code="APIGW.0301")
+            case "403":
+                return plug.answer("denied", "answered 403", status=403, code="DCS.2003")
             case "400_request":
                 return plug.answer("bad_request", "answered 400 DCS.4064", status=400, code="DCS.4064")
             case "400_many":
@@ -198,8 +227,19 @@ class SimBackups:
         self._world = world
         self._dcs = dcs
 
-    def begin(self, instance_id: str, remark: str, not_before: datetime) -> str:
-        self._dcs.ask("backup")
+    def begin(self, instance_ids: Sequence[str], remark: str, not_before: datetime, tick: Tick = no_tick) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        for instance_id in instance_ids:
+            try:
+                found[instance_id] = self._begin(instance_id, remark, not_before, tick)
+            except Exception as err:
+                if not plug.is_of_one_call(err):
+                    raise
+                found[instance_id] = err
+        return found
+
+    def _begin(self, instance_id: str, remark: str, not_before: datetime, tick: Tick) -> str:
+        self._dcs.ask("backup", tick)
         now = self._world.scheduler.now
         rows = self._world.backups.setdefault(instance_id, [])
         for row in rows:
@@ -211,10 +251,10 @@ class SimBackups:
         rows.append({**row, "ends_in": "failed" if fails else "succeed"})
         return str(row["id"])
 
-    def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:
+    def states(self, backup_ids: Mapping[str, str], tick: Tick = no_tick) -> Mapping[str, str]:
         found: dict[str, str] = {}
         for instance_id, backup_id in backup_ids.items():
-            self._dcs.ask("backups")
+            self._dcs.ask("backups", tick)
             for row in self._world.backups.get(instance_id, ()):
                 if row["id"] == backup_id:
                     found[instance_id] = str(row["ends_in"]) if self._world.scheduler.now >= row["done_at"] else "backuping"

@@ -10,10 +10,12 @@ from importlib import import_module
 from typing import Any
 
 import dcs_upkeep
+from dcs_upkeep.adapters.account import Account
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
+from dcs_upkeep.adapters.pace import AccountPace
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
-from dcs_upkeep.domain.errors import CloudError, JournalError, RefusedError, SeqTakenError, SettingsError
+from dcs_upkeep.domain.errors import CloudError, JournalError, RefusedError, SeqTakenError, SettingsError, ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance, Location, OutcomeKind
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.request import Rollout
@@ -43,6 +45,7 @@ def serve(event: Any, adapters: Any, region: str) -> dict[str, Any]:
         log=adapters.log,
         topics=lambda: adapters.topics,
         random=adapters.random,
+        pace=AccountPace(adapters.clock, adapters.random, adapters.log),
         journal=adapters.journal,
         backups=adapters.backups,
         alarms=None,
@@ -95,6 +98,19 @@ def action_name(action: Action) -> str:
 
 def cloud_error(operation: str, status: int | None, code: str | None, what: str) -> CloudError:
     return CloudError(operation, what, "Try again later.", status=status, code=code)
+
+
+def throttled_error(operation: str, opens_in_s: float) -> CloudError:
+    return ThrottledError(operation, opens_in_s)
+
+
+def is_of_one_call(err: BaseException) -> bool:
+    """Whether the next call may succeed all the same."""
+    return isinstance(err, CloudError) and not isinstance(err, ThrottledError | UnauthorizedError)
+
+
+def unauthorized_error(operation: str) -> CloudError:
+    return UnauthorizedError(operation, "answered 401 APIGW.0301", code="APIGW.0301")
 
 
 def journal_error(what: str) -> JournalError:
@@ -174,12 +190,13 @@ def wanted_outcomes() -> frozenset[str]:
 def real_dcs(emulator: Any, invocation: Any) -> Any:
     """The product's own DCS adapter, on the emulator."""
     return HuaweiDcs(
-        lambda: Credentials(emulator.ak, emulator.sk, None, emulator.project_id, "emulator"),
+        Account(
+            lambda: Credentials(emulator.ak, emulator.sk, None, emulator.project_id, "emulator"),
+            AccountPace(invocation.clock, invocation.random, invocation.log),
+        ),
         lambda: Location("cn-north-4", emulator.project_id),
         endpoint=emulator.url,
-        clock=invocation.clock,
         deadline=Deadline(invocation.host.remaining_s).keep(CLOSE_S),
-        random=invocation.random,
     )
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from dcs_upkeep.adapters.dcs import read_answers
 from dcs_upkeep.adapters.dcs.session import Session
 from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.ports import Tick, no_tick
 from dcs_upkeep.domain.timestamps import read_moment
 
-PARALLEL = 16
 LATEST = 50  # records of one instance that are looked at: ours is among the latest
 USABLE = frozenset({"waiting", "backuping", "succeed"})
 COPY, LIST = "copy_instance", "list_backup_records"
@@ -26,11 +25,17 @@ class HuaweiBackups:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(self, instance_id: str, remark: str, not_before: datetime) -> str:
-        """Begin a backup with this remark, or find the one that it has begun since `not_before`. Raises: CloudError.
+    def begin(self, instance_ids: Sequence[str], remark: str, not_before: datetime, tick: Tick = no_tick) -> Mapping[str, str | CloudError]:
+        """Begin a backup of each with this remark, or find the one that it has begun since `not_before`, 16 at a time.
 
-        Source: CopyInstance, POST /v2/{project_id}/instances/{instance_id}/backups. Sent once: a lost answer is settled by
-        looking, since a second backup would only make the first one's instance busy for longer.
+        Instance ID -> the backup's id, or why it has none.
+        """
+        return self._session.each(COPY, instance_ids, lambda instance_id: self._begin(instance_id, remark, not_before), tick)
+
+    def _begin(self, instance_id: str, remark: str, not_before: datetime) -> str:
+        """Source: CopyInstance, POST /v2/{project_id}/instances/{instance_id}/backups.
+
+        Sent once: a lost answer is settled by looking, since a second backup would only make the first one's instance busy for longer.
         """
         before = self._records(instance_id)
         if (found := _id_of(row for row in _usable(before, remark) if _began_since(row, not_before))) is not None:
@@ -46,17 +51,16 @@ class HuaweiBackups:
                 raise
             return found
 
-    def states(self, backup_ids: Mapping[str, str]) -> Mapping[str, str]:
+    def states(self, backup_ids: Mapping[str, str], tick: Tick = no_tick) -> Mapping[str, str]:
         """Instance ID -> status of the backup of that id. Source: ListBackupRecords. Raises: CloudError."""
-        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="backups") as pool:
-            pages = pool.map(self._records, backup_ids)
-            records = zip(backup_ids.items(), pages, strict=True)
-            return {
-                instance_id: str(row.get("status"))
-                for (instance_id, backup_id), rows in records
-                for row in rows
-                if str(row.get("backup_id")) == backup_id
-            }
+        found = self._session.each(LIST, list(backup_ids), self._records, tick, stop=True)
+        return {
+            instance_id: str(row.get("status"))
+            for instance_id, rows in found.items()
+            if not isinstance(rows, CloudError)
+            for row in rows
+            if str(row.get("backup_id")) == backup_ids[instance_id]
+        }
 
     def _records(self, instance_id: str) -> list[dict[str, Any]]:
         return self._session.ask(

@@ -14,9 +14,8 @@ from typing import Any
 from huaweicloudsdkcore.client import Client
 from huaweicloudsdkcore.sdk_response import SdkResponse
 
-from dcs_upkeep.adapters import endpoints, huawei_sdk
-from dcs_upkeep.adapters.dcs import transport
-from dcs_upkeep.adapters.dcs.transport import Wire
+from dcs_upkeep.adapters import huawei_sdk
+from dcs_upkeep.adapters.wire import Wire
 from dcs_upkeep.domain.model import Credentials
 
 PACKAGE = "huaweicloudsdkdcs.v2"
@@ -84,9 +83,5 @@ def region_endpoint(region: str) -> str | None:
 
 def connect(key_pair: Credentials, project_id: str, endpoint: str, wire: Wire, *, connections: int) -> RawDcsClient:
     """A client whose requests go over this wire, each with the timeout that the wire has on its thread."""
-    client: RawDcsClient = huawei_sdk.build_client(
-        RawDcsClient, key_pair, project_id, endpoint, lambda: wire.timeout, connections=connections
-    )
-    session = client.get_http_client()._session
-    transport.prepare(session, wire, connections=connections, loopback=endpoints.is_loopback(endpoint))
+    client: RawDcsClient = huawei_sdk.build_client(RawDcsClient, key_pair, project_id, endpoint, wire, connections=connections)
     return client

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from dcs_upkeep.adapters.account import status_of
 from dcs_upkeep.domain.model import Answer, AnswerKind
 
 MAX_WHAT = 300
@@ -88,9 +89,10 @@ def from_error(err: Exception, clean: Callable[[object], str], *, not_sent: bool
     code = code_of(err)
     kind = _kind(status, canonical_code(code))
     said = f"answered {status} {code}: {getattr(err, 'error_msg', None)}"
+    if kind is AnswerKind.UNAUTHORIZED:
+        said = f"the key pair, its token or its project is not valid; {said}"
     if kind is AnswerKind.DENIED:
-        advice = "the key pair, its token or its project is not valid" if status == 401 else f"the permission needed is {PERMISSION}"
-        said = f"{advice}; {said}"
+        said = f"the permission needed is {PERMISSION}, for the enterprise project of each instance; {said}"
     if kind is AnswerKind.LOST:
         said = f"whether it was executed is not known; {said}"
     busy = kind is AnswerKind.ONE_BAD_ID and canonical_code(code) in BUSY
@@ -101,7 +103,9 @@ def _kind(status: int, code: str) -> AnswerKind:
     """The same table. `code` in its canonical spelling."""
     if status == 429:
         return AnswerKind.THROTTLED
-    if status in (401, 403):
+    if status == 401:
+        return AnswerKind.UNAUTHORIZED
+    if status == 403:
         return AnswerKind.DENIED
     if status >= 500 or status < 400 or status in UNDECIDED:
         return AnswerKind.LOST
@@ -111,12 +115,6 @@ def _kind(status: int, code: str) -> AnswerKind:
         return AnswerKind.TOO_MANY
     # A gateway's own 400 or 404 (no such API, request too large) never reached DCS, and no single ID can have caused it.
     return AnswerKind.BAD_REQUEST if code.startswith(_GATEWAY) else AnswerKind.ONE_BAD_ID
-
-
-def status_of(err: Exception) -> int | None:
-    """The HTTP status that the SDK's exception carries, or None if there was no answer."""
-    status = getattr(err, "status_code", None)
-    return status if isinstance(status, int) and not isinstance(status, bool) else None
 
 
 def code_of(err: Exception) -> str:

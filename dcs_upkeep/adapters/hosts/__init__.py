@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dcs_upkeep.adapters.account import Account
 from dcs_upkeep.adapters.hosts.aws_lambda import LambdaHost
 from dcs_upkeep.adapters.hosts.functiongraph import FunctionGraphHost
 from dcs_upkeep.adapters.hosts.local import LocalHost
@@ -17,3 +18,9 @@ def detect(context: object, environ: Mapping[str, str]) -> Host:
     if callable(getattr(context, "get_remaining_time_in_millis", None)):
         return LambdaHost(context, environ)
     return LocalHost(environ)
+
+
+def share(host: Host, account: Account) -> None:
+    """Let the host's calls to Huawei Cloud be of this account: its pace, its key pair."""
+    if isinstance(host, FunctionGraphHost):
+        host.account = account

@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from dcs_upkeep.adapters import endpoints, timeouts
+from dcs_upkeep.adapters import endpoints
+from dcs_upkeep.adapters.account import Account, Key, own_account
 from dcs_upkeep.adapters.credentials import from_lookup, no_credentials, text_of
+from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.settings import read_settings
 
@@ -26,6 +28,7 @@ class FunctionGraphHost:
     def __init__(self, context: object) -> None:
         self._context = context
         self._began = time.monotonic()
+        self.account: Account | None = None  # whose calls those to itself are, too; `share` sets it
 
     @property
     def function(self) -> str:
@@ -76,22 +79,21 @@ class FunctionGraphHost:
         from dcs_upkeep.adapters import huawei_sdk
 
         # The context knows no region, so the settings say where the function is.
-        settings, key_pair = read_settings(self.setting), self.credentials()
-        location = Location(settings.region, settings.project_id or key_pair.project_id or "")
-        client = huawei_sdk.build_client(
-            FunctionGraphClient,
-            key_pair,
-            location.project_id,
-            settings.functiongraph_endpoint or endpoints.of_service("functiongraph", location.region),
-            lambda: timeouts.fit(self.remaining_s(), CONNECT_S, READ_S),
-        )
+        settings, account = read_settings(self.setting), self.account or own_account(self.credentials)
+
+        def invoke(key: Key) -> None:
+            location = Location(settings.region, settings.project_id or key.pair.project_id or "")
+            endpoint = settings.functiongraph_endpoint or endpoints.of_service("functiongraph", location.region)
+            client = huawei_sdk.build_client(FunctionGraphClient, key.pair, location.project_id, endpoint, account.wire)
+            client.async_invoke_function(AsyncInvokeFunctionRequest(function_urn=self.urn(location), body=dict(event)))
+
         with huawei_sdk.translated(
             "async_invoke_function",
             failure="the function could not be called again: ",
             refused=f"Grant {PERMISSIONS['async_invoke_function']} to the agency.",
             unreachable="UPKEEP_FUNCTIONGRAPH_ENDPOINT",
         ):
-            client.async_invoke_function(AsyncInvokeFunctionRequest(function_urn=self.urn(location), body=dict(event)))
+            account.call("async_invoke_function", Deadline(self.remaining_s), (CONNECT_S, READ_S), invoke)
 
     def next_event(self) -> None:
         """See ports.Host: FunctionGraph keeps its own queue."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from dcs_upkeep.adapters.account import Account
 from dcs_upkeep.adapters.topics.smn import SmnTopic
 from dcs_upkeep.adapters.topics.sns import SnsTopic
 from dcs_upkeep.domain.deadline import Deadline
-from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.domain.ports import Topic
 
 
-def build_topics(
-    names: Sequence[str], *, credentials: Callable[[], Credentials], smn_endpoint: str = "", deadline: Deadline
-) -> tuple[Topic, ...]:
-    """The topics of these URNs and ARNs. `credentials` is asked when something goes to SMN."""
-    return tuple(
-        SnsTopic(name, deadline) if name.startswith("arn:") else SmnTopic(name, credentials, smn_endpoint, deadline) for name in names
-    )
+def build_topics(names: Sequence[str], *, account: Account, smn_endpoint: str = "", deadline: Deadline) -> tuple[Topic, ...]:
+    """The topics of these URNs and ARNs. `account`: whose calls those to SMN are, too."""
+    return tuple(SnsTopic(name, deadline) if name.startswith("arn:") else SmnTopic(name, account, smn_endpoint, deadline) for name in names)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dcs_upkeep.adapters import endpoints, timeouts
+from dcs_upkeep.adapters import endpoints
+from dcs_upkeep.adapters.account import Account, Key
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import CloudError
-from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.domain.ports import Message
 
 # What the code asks of SMN here, for the shipped policies.
@@ -22,9 +22,9 @@ BETWEEN_S = 0.2
 class SmnTopic:
     """A topic of Huawei Cloud SMN. Its region and project are those of its URN, `urn:smn:<region>:<project>:<name>`."""
 
-    def __init__(self, name: str, credentials: Callable[[], Credentials], endpoint: str, deadline: Deadline) -> None:
+    def __init__(self, name: str, account: Account, endpoint: str, deadline: Deadline) -> None:
         self.name = name
-        self._credentials = credentials
+        self._account = account
         self._endpoint = endpoint
         self._deadline = deadline
 
@@ -35,17 +35,16 @@ class SmnTopic:
         """
         from huaweicloudsdksmn.v2 import PublishMessageRequest, PublishMessageRequestBody
 
-        client = self.client()
         request = PublishMessageRequest(self.name, PublishMessageRequestBody(subject=message.subject, message=message.text))
         for _ in range(ATTEMPTS - 1):
             try:
-                return self._publish(client, request)
+                return self._publish(request)
             except CloudError as err:
                 if not self._worth_another(err):
                     raise
-        return self._publish(client, request)
+        return self._publish(request)
 
-    def _publish(self, client: Any, request: Any) -> str:
+    def _publish(self, request: Any) -> str:
         from dcs_upkeep.adapters import huawei_sdk
 
         with huawei_sdk.translated(
@@ -53,7 +52,7 @@ class SmnTopic:
             refused=f"Check the topic, and that {PERMISSIONS['publish_message']} is granted.",
             unreachable="UPKEEP_SMN_ENDPOINT",
         ):
-            message_id = client.publish_message(request).message_id
+            message_id = self.call("publish_message", lambda client: client.publish_message(request)).message_id
         if not message_id:  # the SDK takes an answer that is no JSON for an empty one
             raise CloudError("publish_message", "the answer names no message", "Check UPKEEP_SMN_ENDPOINT.")
         return str(message_id)
@@ -67,15 +66,15 @@ class SmnTopic:
         time.sleep(BETWEEN_S)
         return True
 
-    def client(self) -> Any:
-        """The SDK's client for the topic's region and project."""
+    def call(self, operation: str, make: Callable[[Any], Any]) -> Any:
+        """Make a call with the SDK's client for the topic's region and project. Raises: CloudError, or what the SDK raises."""
+        return self._account.call(operation, self._deadline, (CONNECT_S, READ_S), lambda key: make(self._client(key)))
+
+    def _client(self, key: Key) -> Any:
         from huaweicloudsdksmn.v2 import SmnClient
 
         from dcs_upkeep.adapters import huawei_sdk
 
         _, _, region, project_id, _ = self.name.split(":", 4)
         endpoint = self._endpoint or endpoints.of_service("smn", region)
-        return huawei_sdk.build_client(SmnClient, self._credentials(), project_id, endpoint, self._timeout)
-
-    def _timeout(self) -> tuple[float, float]:
-        return timeouts.fit(self._deadline.remaining_s(), CONNECT_S, READ_S)
+        return huawei_sdk.build_client(SmnClient, key.pair, project_id, endpoint, self._account.wire)

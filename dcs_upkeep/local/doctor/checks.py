@@ -21,7 +21,7 @@ from dcs_upkeep.adapters.hosts import aws_lambda, functiongraph
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.topics import smn, sns
 from dcs_upkeep.bootstrap import Adapters
-from dcs_upkeep.domain.errors import Problem, SeqTakenError, SettingsError, UpkeepError
+from dcs_upkeep.domain.errors import CloudError, Problem, SeqTakenError, SettingsError, UpkeepError
 from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, name_to_write, read_settings
@@ -181,9 +181,16 @@ def _rights(dcs: HuaweiDcs) -> Iterator[Finding]:
         return
     instance_id = next((instance for instance in fleet if instance.status == "RUNNING"), fleet[0]).instance_id
     yield _tried(rest[0], lambda: f"{len(dcs.show([instance_id]))} instance read")
-    yield _tried(rest[1], lambda: f"{len(dcs.configurations(instance_id))} parameters read")
+    yield _tried(rest[1], lambda: f"{len(_parameters(dcs, instance_id))} parameters read")
     asked = _tried(rest[2], lambda: _answered(dcs.backups.states({instance_id: ""})))
     yield asked if asked.state == "ok" else Finding("look", asked.what, asked.said, 'Only "backup": "before" needs it.')
+
+
+def _parameters(dcs: HuaweiDcs, instance_id: str) -> Mapping[str, str]:
+    found = dcs.configurations([instance_id])[instance_id]
+    if isinstance(found, CloudError):
+        raise found
+    return found
 
 
 def _journal(adapters: Adapters) -> Iterator[Finding]:

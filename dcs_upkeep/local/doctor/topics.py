@@ -29,10 +29,10 @@ def _smn(topic: SmnTopic) -> Finding:
     from dcs_upkeep.adapters import huawei_sdk
 
     right = PERMISSIONS["list_topic_attributes"]
-    client, request = topic.client(), ListTopicAttributesRequest(topic_urn=topic.name, name="access_policy")
+    request = ListTopicAttributesRequest(topic_urn=topic.name, name="access_policy")
     try:
         with huawei_sdk.translated("list_topic_attributes", refused=f"Grant {right}.", unreachable="UPKEEP_SMN_ENDPOINT"):
-            client.list_topic_attributes(request)
+            topic.call("list_topic_attributes", lambda client: client.list_topic_attributes(request))
     except CloudError as err:
         return Finding("fail", topic.name, str(err)) if err.status is None else _refused(topic, err.status, err.code or "", right)
     return Finding("ok", topic.name, "exists")

@@ -8,8 +8,7 @@ urllib3 1.25 (which the FunctionGraph runtime bundles) to 2.x.
 from __future__ import annotations
 
 import http.client
-import threading
-import time
+import io
 from functools import partial
 from typing import Any
 
@@ -19,45 +18,42 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.retry import Retry
 
-from dcs_upkeep.domain.ports import Clock
+from dcs_upkeep.adapters.wire import Wire
 
 MAX_IDLE_S = 20.0  # a NAT may drop an idle connection silently, and a PUT on it would read as a lost answer
 
 
-class Wire(threading.local):
-    """What the calling thread's own request may take, and how far it got. Each thread sees its own values.
+class _Timed(io.RawIOBase):
+    """Reads a socket no longer than its wire has for the whole answer. A socket's own timeout begins anew with each byte."""
 
-    `timeout`: (connect, read) in seconds, read by the SDK at each request. `seen`: a connection of ours took the request.
-    `written`: bytes of it may have left. Only `seen and not written` proves that nothing was executed.
-    """
+    def __init__(self, raw: Any, sock: Any, wire: Wire) -> None:
+        super().__init__()
+        self._raw = raw
+        self._sock = sock
+        self._wire = wire
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.real_s = time.monotonic  # sockets know no other time than this
-        self.timeout = (5.0, 15.0)
-        self.seen = False
-        self.written = False
-        self.connect_by = 0.0
+    def readable(self) -> bool:
+        return True
 
-    def begin(self, timeout: tuple[float, float]) -> None:
-        """A request begins on this thread."""
-        self.timeout = timeout
-        self.seen = self.written = False
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
 
-    def taken(self) -> None:
-        """A pool of ours looks for a connection now; the time for connecting runs from here."""
-        self.seen = True
-        self.connect_by = self.real_s() + self.timeout[0]
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._wire.answer_left_s())
+        count: int | None = self._raw.readinto(buffer)
+        return count
 
-    def writing(self) -> None:
-        """The first byte is about to be written.
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
-        Raises: TimeoutError if connecting took longer than promised. A timeout bounds one address of a name, and no
-        name lookup at all; a lease is counted against the sum, so a request that is late does not leave.
-        """
-        if not self.written and self.real_s() > self.connect_by:
-            raise TimeoutError("connecting took too long, and the request was not sent")
-        self.written = True
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that is read, head and body, within the time of its wire."""
+
+    def __init__(self, sock: Any, *args: Any, wire: Wire, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp: Any = io.BufferedReader(_Timed(self.fp.detach(), sock, wire))
 
 
 class _Watching(http.client.HTTPConnection):
@@ -101,6 +97,7 @@ class _Pool(HTTPConnectionPool):
     def _new_conn(self) -> Any:
         conn: Any = super()._new_conn()
         conn.wire = self._wire
+        conn.response_class = partial(_Answer, wire=self._wire)
         return conn
 
     def _get_conn(self, timeout: float | None = None) -> Any:
@@ -130,12 +127,18 @@ class _Adapter(HTTPAdapter):
     """
 
     def __init__(self, wire: Wire, connections: int) -> None:
+        self._wire = wire
         self._pools: dict[str, Any] = {"http": partial(_Pool, wire=wire), "https": partial(_TlsPool, wire=wire)}
         super().__init__(pool_connections=2, pool_maxsize=connections, max_retries=Retry(total=0))
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def build_response(self, req: Any, resp: Any) -> Any:
+        response = super().build_response(req, resp)
+        self._wire.retry_after = response.headers.get("Retry-After")
+        return response
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
         manager: Any = super().proxy_manager_for(*args, **options)
