@@ -24,6 +24,7 @@ class TriggerKind(StrEnum):
     EVENTBRIDGE = "eventbridge"
     ALARM = "alarm"
     KAFKA = "kafka"
+    ROCKETMQ = "rocketmq"
     HTTP = "http"
     SELF = "self"
 
