@@ -30,11 +30,12 @@ class TriggerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Where the event came from. `id` is stable over repeated deliveries; `time` is the event's own, None if it has none."""
+    """Where the event came from. `id`: stable over repeated deliveries; `time`: its own; `principal`: who asked, if that is shown."""
 
     kind: TriggerKind
     id: str
     time: datetime | None = None
+    principal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

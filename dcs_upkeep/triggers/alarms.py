@@ -17,6 +17,7 @@ from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored
 from dcs_upkeep.triggers.payload import PayloadParser, id_text
 
 NAMESPACE = "SYS.DCS"
+QUIET: Mapping[object, str] = {"ok": "the alarm has ended", "insufficient_data": "the alarm has no data to judge by"}
 _DIMENSION = re.compile(r"dcs_instance_id\W{1,3}([0-9a-fA-F-]{32,36})", re.ASCII)
 
 
@@ -39,11 +40,13 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser, record
         what = f"{shorten(time)} is not a valid time"
         return parser.refuse(trigger, join(path, "time"), what, "Use Cloud Eye's own message format.", record)
     status = body.get("alarm_status")
-    if status == "ok":
-        return Ignored(trigger, "the alarm has ended; only an alarm that begins starts a run", record, parser.run_id(trigger))
+    if status in QUIET:
+        return Ignored(
+            trigger, f"{QUIET[status]}; only an alarm that begins starts a run", record, parser.run_id(trigger), "Cloud Eye alarm"
+        )
     if status != "alarm":
         what = f"{shorten(status)} is not a valid alarm status"
-        return parser.refuse(trigger, join(path, "alarm_status"), what, "Only alarm and ok are supported.", record)
+        return parser.refuse(trigger, join(path, "alarm_status"), what, "Only alarm, ok and insufficient_data are supported.", record)
     if not alarm_id:
         return parser.refuse(trigger, join(path, "alarm_id"), "the alarm has no ID", "Use Cloud Eye's own message format.", record)
     if (namespace := body.get("namespace")) != NAMESPACE:
@@ -59,12 +62,6 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser, record
         fix = "The rule must watch instances or their nodes (dcs_instance_id)."
         return parser.refuse(trigger, join(path, "dimension"), "the alarm must be about exactly one DCS instance", fix, record)
     return parser.request({**rule.request, "instances": [instance_id]}, path, trigger, record, alarm_id)
-
-
-def refuse_cloudwatch(body: Mapping[str, Any], path: str, trigger: Trigger, parser: PayloadParser, record: str | None) -> DeliveryItem:
-    """A CloudWatch alarm does not say which DCS instance it is about, so no rule could act on it."""
-    what = f"this is the CloudWatch alarm {shorten(body.get('AlarmName'))}, which is not about a DCS instance"
-    return parser.refuse(trigger, path, what, "Use Cloud Eye alarms, and add a rule under alarms in plans.json.", record)
 
 
 def _instance_of(body: Mapping[str, Any], details: Mapping[str, Any]) -> str | None:

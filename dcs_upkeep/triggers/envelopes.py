@@ -10,13 +10,15 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dcs_upkeep.domain.model import Trigger, TriggerKind
 from dcs_upkeep.domain.problems import join, shorten
 from dcs_upkeep.triggers.alarms import is_alarm, read_alarm
 from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem
+from dcs_upkeep.triggers.foreign import EVENTBRIDGE
+from dcs_upkeep.triggers.http_access import turned_away
 from dcs_upkeep.triggers.payload import PayloadParser
 from dcs_upkeep.triggers.records import (
     Event,
@@ -129,7 +131,8 @@ def eventgrid(event: Event, parser: PayloadParser) -> Delivery:
         if not isinstance(inner, dict) or "specversion" not in inner:
             return parser.refuse(without_id(TriggerKind.EVENTGRID, parser), path, "this is not a CloudEvent")
         trigger, problem = make_trigger(TriggerKind.EVENTGRID, text_at(inner, "id"), inner.get("time"), f"{path}.time", parser)
-        return problem or read_content(inner.get("data"), f"{path}.data", trigger, parser)
+        data = inner.get("data")
+        return parser.named(problem or read_content(data, f"{path}.data", trigger, parser), inner, data)
 
     events = [event] if "specversion" in event else event["events"]
     return read_each(TriggerKind.EVENTGRID, events, "events", parser, read)
@@ -141,8 +144,9 @@ def eventbridge(event: Event, parser: PayloadParser) -> Delivery:
     if problem is None and not event["detail"]:
         what = f"the detail of this {shorten(event.get('detail-type'))} event from {shorten(event.get('source'))} is empty"
         fix = "Use EventBridge Scheduler with an input, or give the rule's target an input with the request."
-        problem = parser.refuse(trigger, "detail", what, fix)
-    return single(problem or read_content(event["detail"], "detail", trigger, parser), trigger)
+        problem = replace(parser.refuse(trigger, "detail", what, fix), kind=EVENTBRIDGE)
+    item = problem or read_content(event["detail"], "detail", trigger, parser)
+    return single(parser.named(item, event, event["detail"]), trigger)
 
 
 def http(event: Event, parser: PayloadParser) -> Delivery:
@@ -151,6 +155,8 @@ def http(event: Event, parser: PayloadParser) -> Delivery:
     trigger = Trigger(TriggerKind.HTTP, text_at(context, "requestId") or parser.scope.request_id)
     body = event.get("body")
     item: DeliveryItem
+    if (refused := turned_away(event, trigger, parser)) is not None:
+        return Delivery(TriggerKind.HTTP, (refused,), http=True)
     if not isinstance(body, str | dict) or body == "":
         item = parser.refuse(trigger, "body", "the request has no body")
     elif isinstance(body, dict):

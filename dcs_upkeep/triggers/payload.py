@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dcs_upkeep.domain.errors import InvalidEventError, Problem
@@ -14,6 +14,7 @@ from dcs_upkeep.domain.problems import join, shorten, suggest_or_list
 from dcs_upkeep.domain.request import Request, parse_request
 from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
+from dcs_upkeep.triggers.foreign import Foreign, by_source, look_closer
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 from dcs_upkeep.triggers.plans_file import PlansFile
 
@@ -40,6 +41,7 @@ class PayloadParser:
     plans: PlansFile | None
     now: datetime
     plans_only: bool = False
+    http_anonymous: bool = False
 
     def run_id(self, trigger: Trigger) -> str:
         """Kind, key, and a short digest of what else must not be mixed up: host, function, region, project."""
@@ -57,6 +59,17 @@ class PayloadParser:
     def refuse(self, trigger: Trigger, path: str, what: str, fix: str = REQUEST_FORM, record: str | None = None) -> Invalid:
         """The same for one problem."""
         return self.invalid(trigger, (Problem(path, what, fix),), record)
+
+    def foreign(self, trigger: Trigger, path: str, found: Foreign, record: str | None = None) -> Invalid:
+        """The same for what is another service's."""
+        return replace(self.refuse(trigger, path, found.what, found.fix, record), kind=found.kind)
+
+    def named(self, item: DeliveryItem, envelope: Mapping[str, object], content: object) -> DeliveryItem:
+        """The item; if it is refused and a service's own event, by the source and type that its envelope shows."""
+        if not isinstance(item, Invalid):
+            return item
+        found = by_source(envelope, content, is_named=item.kind is not None)
+        return item if found is None else self.foreign(item.trigger, "", found, item.record)
 
     def text(self, text: object, path: str, trigger: Trigger, record: str | None = None) -> DeliveryItem:
         """What a text carries: JSON, the plain name of a plan, or our own report."""
@@ -83,6 +96,8 @@ class PayloadParser:
             return self.refuse(trigger, path, f"a request must be a JSON object, not {shorten(value)}", record=record)
         if "report_version" in value and "run_id" in value:
             return self._own_report(trigger, record)
+        if (found := look_closer(value)) is not None:
+            return self.foreign(trigger, path, found, record)
         if "command" in value or "resume" in value:
             return self._control(value, path, trigger, record)
         return self.request(value, path, trigger, record)
@@ -104,7 +119,7 @@ class PayloadParser:
         if stale := self._stale(trigger.time, request.expires_after_s):
             return self.invalid(trigger, (stale,), record)
         if trigger.kind in (TriggerKind.DIRECT, TriggerKind.HTTP) and request.run_id:
-            trigger = Trigger(trigger.kind, request.run_id, trigger.time)
+            trigger = replace(trigger, id=request.run_id)
         return StartRun(RunSpec(request, trigger, self.run_id(trigger), plan_name, alarm_id), record)
 
     def _reviewed(self, asked: Request, path: str) -> Request:

@@ -9,10 +9,11 @@ from typing import Any
 from dcs_upkeep.domain.model import Trigger, TriggerKind
 from dcs_upkeep.domain.problems import shorten
 from dcs_upkeep.domain.timestamps import read_time
-from dcs_upkeep.triggers.alarms import is_alarm, read_alarm, refuse_cloudwatch
+from dcs_upkeep.triggers.alarms import is_alarm, read_alarm
 from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 from dcs_upkeep.triggers.payload import PayloadParser, id_text
+from dcs_upkeep.triggers.principal import record_principal, sign
 
 Event = Mapping[str, Any]
 MAX_RECORDS = 100
@@ -68,17 +69,15 @@ def read_each(kind: TriggerKind, records: object, path: str, parser: PayloadPars
         count = len(records) if isinstance(records, list) else 0
         what = f"{count} records are too many" if count else "there are no records"
         return Delivery(kind, (parser.refuse(without_id(kind, parser), path, what, f"Send 1 to {MAX_RECORDS} records in one event."),))
-    items = tuple(read(record, f"{path}[{number}]") for number, record in enumerate(records))
+    items = tuple(sign(read(record, f"{path}[{number}]"), record_principal(kind, record)) for number, record in enumerate(records))
     return Delivery(kind, items, several=len(items) > 1)
 
 
 def read_message(text: object, path: str, trigger: Trigger, parser: PayloadParser, record: str | None = None) -> DeliveryItem:
-    """A topic's message: an alarm of either cloud, or what every other trigger may carry."""
+    """A topic's message: a Cloud Eye alarm, or what every other trigger may carry."""
     inner = as_object(text)
     if inner is not None and is_alarm(inner):
         return read_alarm(inner, path, parser, record)
-    if inner is not None and "AlarmName" in inner and "NewStateValue" in inner:
-        return refuse_cloudwatch(inner, path, trigger, parser, record)
     return parser.text(text, path, trigger, record)
 
 

@@ -35,12 +35,12 @@ def http_answer(result: RunResult) -> dict[str, Any]:
     """The response that API Gateway, APIG and function URLs all take."""
     # An error code after something may have been sent would invite the caller to send it again.
     told = Disposition.DONE if result.may_have_sent and result.disposition is not Disposition.RUNNING else result.disposition
-    code = ANSWERS[told].http_code
+    code = result.http_code or ANSWERS[told].http_code
     if code == 200 and result.body.get("status") == RunStatus.DEFERRED:
         code = 202
     return {
         "statusCode": code,
-        "headers": {"Content-Type": "application/json"},
+        "headers": {"Content-Type": "application/json", **({"Allow": "POST"} if code == 405 else {})},
         "body": json.dumps(result.body),
         "isBase64Encoded": False,
     }
