@@ -10,7 +10,6 @@ from typing import Any, Final
 from dcs_upkeep.domain.problems import shorten
 
 _MISSING: Final = object()
-_SIMPLE = re.compile(r"[\w$][\w .:/@$+-]{0,59}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,10 @@ def value_at(event: object, path: str) -> object:
 
 
 def show(value: object) -> str:
-    """A stranger's text for a sentence: bare if it is a plain word, else quoted and cut; empty if it is no text."""
+    """A stranger's text for a sentence, quoted and cut; empty if it is no text."""
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return ""
-    return value if isinstance(value, str) and _SIMPLE.fullmatch(value) else shorten(value)
+    return shorten(value)
 
 
 _CONDITION = re.compile(r"([^=^*]+)([=^*])?(.*)", re.DOTALL)
