@@ -21,7 +21,7 @@ from dcs_upkeep.reporting.run_log import canonical_fields
 from dcs_upkeep.triggers import Delivery, Ignored, Invalid, RunIdScope, StartRun
 from dcs_upkeep.triggers.delivery import DeliveryItem
 from dcs_upkeep.triggers.plans_file import PlansFile
-from dcs_upkeep.triggers.responses import error_sentence, http_answer, queue_answer
+from dcs_upkeep.triggers.responses import ANSWERS, error_sentence, held_back, http_answer, queue_answer
 
 BAD = frozenset({Disposition.REFUSED, Disposition.REUSED, Disposition.FAULT})
 
@@ -47,16 +47,32 @@ class InvocationHandler:
         delivery = triggers.parse(
             event, self._scope, self._plans, now, plans_only=self._settings.plans_only, http_anonymous=self._settings.http_anonymous
         )
-        results = [replace(self._handle_item(item), record=item.record) for item in delivery.items]
+        results = self._handle_items(delivery)
         self._log_reported(delivery, results)
         if delivery.sqs:
             return queue_answer(results)
         if delivery.http:
-            return http_answer(results[0])
+            return http_answer(*results)
         _raise_if_nothing_was_sent(results)
         if delivery.several:
             return {"runs": [dict(result.body) for result in results]}
         return dict(results[0].body)
+
+    def _handle_items(self, delivery: Delivery) -> list[RunResult]:
+        """Record by record. In a FIFO group nothing is carried out after one that failed, so that all come back in their order."""
+        results: list[RunResult] = []
+        failed: set[str] = set()
+        for item in delivery.items:
+            group = delivery.groups.get(item.record or "", "")
+            result = self._hold_back(group) if group in failed else self._handle_item(item)
+            if group and ANSWERS[result.disposition].redeliver:
+                failed.add(group)
+            results.append(replace(result, record=item.record))
+        return results
+
+    def _hold_back(self, group: str) -> RunResult:
+        self._ports.log("event.held_back", level="warning", reason=held_back(group))
+        return RunResult(Disposition.HELD_BACK, {"held_back": held_back(group)})
 
     def _handle_item(self, item: DeliveryItem) -> RunResult:
         """One record; whatever it meets, the others get their turn."""

@@ -24,6 +24,7 @@ class TriggerKind(StrEnum):
     EVENTBRIDGE = "eventbridge"
     ALARM = "alarm"
     KAFKA = "kafka"
+    ROCKETMQ = "rocketmq"
     HTTP = "http"
     SELF = "self"
 
@@ -235,9 +236,8 @@ class PlannedInstance:
     @property
     def loss_class(self) -> LossClass:
         """What an approval is bound to: unknown counts as loses."""
-        if self.loses_data is False:
-            return LossClass.KEEPS
-        return LossClass.DISPOSABLE if self.disposable else LossClass.LOSES
+        at_stake = LossClass.DISPOSABLE if self.disposable else LossClass.LOSES
+        return LossClass.KEEPS if self.loses_data is False else at_stake
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +253,9 @@ class Refusal:
 class Plan:
     """Request + fleet + settings + clock, decided. Plain data: a dry run is another reader of it.
 
-    `waves` holds instance IDs; `settled` the outcomes known before anything is sent (refused, skipped);
-    `covered` what the digest is about; `max_failures` is a count already (a percentage of the whole plan, rounded down);
-    `watch_timeout_s` None means to stop at `accepted`. `showing` and `shown_at` (seconds since 1970): the record of this plan
-    that a person was shown, or is about to be; `needs_showing`: the digest alone approves nothing here. Times are seconds.
+    `waves` holds instance IDs; `settled` the outcomes known before anything is sent; `covered` what the digest is about; `max_failures` is
+    a count already (a percentage of the whole plan, rounded down); `watch_timeout_s` None means to stop at `accepted`. `showing` and
+    `shown_at`: the record of this plan that a person was shown, or is about to be; `needs_showing`: the digest alone approves nothing here.
     """
 
     action: Action

@@ -74,6 +74,7 @@ class Disposition(StrEnum):
     RUNNING = "running"  # another invocation has it
     FAULT = "fault"  # a fault of ours or of the cloud, before the first write
     IGNORED = "ignored"
+    HELD_BACK = "held_back"  # one before it in its FIFO group failed
 
 
 @dataclass(frozen=True, slots=True)

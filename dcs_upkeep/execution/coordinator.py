@@ -22,6 +22,10 @@ from dcs_upkeep.reporting.build import Telling, build_report, refusal_report, re
 from dcs_upkeep.reporting.publisher import publish
 from dcs_upkeep.reporting.report import Report
 
+REPLAYED = (
+    "Nothing was done now: this event was carried out before, and this is the report of that time. To have it done again, send it as a new "
+    "message or timer event, or with a run_id or Idempotency-Key that was not used yet. What that report says is next:"
+)
 LOOK_AT_RUNS = "Look at the runs with the command status."
 # Why a run is not gone on with here -> what to do instead.
 HOW_TO_GO_ON: Mapping[AcquisitionStatus, str] = {
@@ -128,6 +132,7 @@ class RunCoordinator:
             except JournalError as err:  # also if another replay publishes what had failed: the report is the same
                 ports.log("journal.failed", level="warning", reason=str(err))
                 report = replayed_report(spec, self._location_of(state), state, self._telling(state))
+        report["next"] = f"{REPLAYED} {report['next']}"  # on record it stays as it was told
         return RunResult(Disposition.DONE, report, may_have_sent=state.may_have_sent())
 
     def _running(self, first: RunSpec, run_id: str, state: RunState, why: str) -> Report:

@@ -111,6 +111,7 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
             | "journal.failed"
             | "journal.absent"
             | "event.ignored"
+            | "event.held_back"
             | "run.overtaken"
             | "run.duplicated"
         ):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from dcs_upkeep.domain.errors import Problem
 from dcs_upkeep.domain.model import Trigger, TriggerKind
@@ -65,10 +66,14 @@ DeliveryItem = StartRun | ControlCommand | Ignored | Invalid
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event. `several`: its envelope held more than one record; `http` and `sqs`: how the answer is to be wrapped."""
+    """One event. `several`: its envelope held more than one record; `http` and `sqs`: how the answer is to be wrapped.
+
+    `groups`: message of SQS -> the FIFO group in which nothing may be carried out after one that failed.
+    """
 
     kind: TriggerKind
     items: tuple[DeliveryItem, ...]
     several: bool = False
     http: bool = False
     sqs: bool = False
+    groups: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """The envelopes of both clouds: how each is recognised, and where it keeps its content, its id and its time.
 
-A new trigger: a function here, a row in `ENVELOPES`, and a `TriggerKind`.
+A new trigger: a function here, a row in `ENVELOPES`, and a `TriggerKind`. What an envelope carries may be an envelope again: `parser` opens
+each by its own row.
 """
 
 from __future__ import annotations
@@ -15,214 +16,264 @@ from typing import Any
 
 from dcs_upkeep.domain.model import Trigger, TriggerKind
 from dcs_upkeep.domain.problems import join, shorten
+from dcs_upkeep.domain.timestamps import iso
 from dcs_upkeep.triggers.alarms import is_alarm, read_alarm
-from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem
-from dcs_upkeep.triggers.foreign import EVENTBRIDGE
-from dcs_upkeep.triggers.http_access import turned_away
+from dcs_upkeep.triggers.delivery import DeliveryItem, StartRun
+from dcs_upkeep.triggers.foreign import EVENTBRIDGE, OURS
+from dcs_upkeep.triggers.http_requests import http
+from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_twice_encoded
 from dcs_upkeep.triggers.payload import PayloadParser
 from dcs_upkeep.triggers.records import (
     Event,
-    as_object,
+    Part,
     make_trigger,
-    read_content,
+    moment,
     read_each,
-    read_message,
-    single,
+    refused_part,
     source_of,
     text_at,
-    without_id,
+    two_part_key,
 )
 
 UNEXPANDED = "<aws.scheduler."
+NOTICES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation")
+# Where a message of a queue keeps its content if its sender wraps it once more.
+WRAPPERS = ("message", "value", "payload", "body")
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One kind of trigger: whether an event is of this kind, and what it carries if so."""
+    """One kind of trigger: whether an event is of this kind, and its records if so. `read` gets the event's own path."""
 
     kind: TriggerKind
     recognises: Callable[[Event], bool]
-    read: Callable[[Event, PayloadParser], Delivery]
+    read: Callable[[Event, str, PayloadParser], tuple[Part, ...]]
 
 
-def timer(event: Event, parser: PayloadParser) -> Delivery:
+def timer(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
     """FunctionGraph TIMER: `user_event` is the text that was typed in, JSON or the name of a plan."""
-    trigger, problem = make_trigger(TriggerKind.TIMER, f"{text_at(event, 'trigger_name')}/", event.get("time"), "time", parser, timed=True)
-    return single(problem or parser.text(event.get("user_event"), "user_event", trigger), trigger)
+    at = moment(event.get("time"))
+    key = f"{text_at(event, 'trigger_name')}/{at.strftime('%Y-%m-%dT%H:%M:%SZ') if at else parser.scope.request_id}"
+    trigger, fault = make_trigger(TriggerKind.TIMER, key, event.get("time"), join(path, "time"), parser)
+    return (Part(trigger, event.get("user_event"), join(path, "user_event"), fault),)
 
 
-def scheduler(event: Event, parser: PayloadParser) -> Delivery:
+def scheduler(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
     """EventBridge Scheduler: whatever its `Input` says; ours holds the request and the scheduled time as its key."""
-    trigger, problem = make_trigger(TriggerKind.SCHEDULER, text_at(event, "run_id"), event.get("time"), "time", parser)
-    if problem is None and UNEXPANDED in json.dumps([event.get("run_id"), event.get("time")]):
-        problem = parser.refuse(
-            trigger, "run_id", "EventBridge Scheduler has not replaced a placeholder", "Set the input as template.yml does."
-        )
+    trigger, fault = make_trigger(TriggerKind.SCHEDULER, text_at(event, "run_id"), event.get("time"), join(path, "time"), parser)
+    where = join(path, "run_id")
+    if fault is None and UNEXPANDED in json.dumps([event.get("run_id"), event.get("time")]):
+        fault = parser.refuse(trigger, where, "EventBridge Scheduler has not replaced a placeholder", "Set the input as template.yml does.")
     extra = sorted(str(key) for key in event if key not in ("request", "run_id", "time"))
-    if problem is None and extra:
-        problem = parser.refuse(
-            trigger, join("", extra[0]), "only request, run_id and time are allowed here", "Move it into request, or remove it."
-        )
-    if problem is None and not text_at(event, "run_id"):
-        problem = parser.refuse(
-            trigger, "run_id", "the run_id is missing", 'Write "<aws.scheduler.schedule-arn>/<aws.scheduler.scheduled-time>".'
-        )
-    return single(problem or parser.value(event["request"], "request", trigger), trigger)
+    if fault is None and extra:
+        fix = "Move it into request, or remove it."
+        fault = parser.refuse(trigger, join(path, extra[0]), "only request, run_id and time are allowed here", fix)
+    if fault is None and not text_at(event, "run_id"):
+        fix = 'Write "<aws.scheduler.schedule-arn>/<aws.scheduler.scheduled-time>".'
+        fault = parser.refuse(trigger, where, "the run_id is missing", fix)
+    return (Part(trigger, event["request"], join(path, "request"), fault),)
 
 
-def smn(event: Event, parser: PayloadParser) -> Delivery:
-    """SMN: one record or several, each its own; `message` is text."""
+def smn(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
+    """SMN: the records of its trigger, or the one message that it posts to an HTTPS address."""
 
-    def read(record: Any, path: str) -> DeliveryItem:
+    def read(record: Any, where: str) -> Part:
         body = record.get("smn") if isinstance(record, dict) else None
         if not isinstance(body, dict):
-            return parser.refuse(without_id(TriggerKind.SMN, parser), f"{path}.smn", "this is not an SMN record")
-        trigger, problem = make_trigger(
-            TriggerKind.SMN, text_at(body, "message_id"), body.get("timestamp"), f"{path}.smn.timestamp", parser
-        )
-        if problem is not None:
-            return problem
-        if (kind := body.get("type")) not in (None, "notification", "Notification"):
-            what = f"an SMN message of type {shorten(kind)} is not a notification"
-            return parser.refuse(trigger, f"{path}.smn.type", what, "No action is needed: SMN triggers confirm themselves.")
-        return read_message(body.get("message"), f"{path}.smn.message", trigger, parser)
+            return refused_part(TriggerKind.SMN, f"{where}.smn", "this is not an SMN record", parser)
+        return message(body, f"{where}.smn")
 
-    return read_each(TriggerKind.SMN, event["record"], "record", parser, read)
+    def message(body: Event, where: str) -> Part:
+        time_path = join(where, "timestamp")
+        trigger, fault = make_trigger(TriggerKind.SMN, text_at(body, "message_id"), body.get("timestamp"), time_path, parser)
+        fault = fault or _not_a_notification(body.get("type"), "SMN", join(where, "type"), trigger, parser)
+        return Part(trigger, body.get("message"), join(where, "message"), fault)
+
+    if isinstance(event.get("record"), list):
+        return read_each(TriggerKind.SMN, event["record"], join(path, "record"), parser, read)
+    return (message(event, path),)
 
 
-def sns(event: Event, parser: PayloadParser) -> Delivery:
-    """Amazon SNS: each record its own; `Message` is text."""
+def sns(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
+    """Amazon SNS: the records of its trigger, or the one message that it puts into a queue or posts to an HTTPS address."""
 
-    def read(record: Any, path: str) -> DeliveryItem:
+    def read(record: Any, where: str) -> Part:
         body = record.get("Sns") if isinstance(record, dict) else None
         if not isinstance(body, dict):
-            return parser.refuse(without_id(TriggerKind.SNS, parser), f"{path}.Sns", "this is not an SNS record")
-        return _sns_body(body, f"{path}.Sns", parser, None)
+            return refused_part(TriggerKind.SNS, f"{where}.Sns", "this is not an SNS record", parser)
+        return message(body, f"{where}.Sns")
 
-    return read_each(TriggerKind.SNS, event["Records"], "Records", parser, read)
+    def message(body: Event, where: str) -> Part:
+        time_path = join(where, "Timestamp")
+        trigger, fault = make_trigger(TriggerKind.SNS, text_at(body, "MessageId"), body.get("Timestamp"), time_path, parser)
+        fault = fault or _not_a_notification(body.get("Type"), "SNS", join(where, "Type"), trigger, parser)
+        return Part(trigger, body.get("Message"), join(where, "Message"), fault)
+
+    if isinstance(event.get("Records"), list):
+        return read_each(TriggerKind.SNS, event["Records"], join(path, "Records"), parser, read)
+    return (message(event, path),)
 
 
-def sqs(event: Event, parser: PayloadParser) -> Delivery:
-    """Amazon SQS: each message its own, or the SNS notification in it."""
+def sqs(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
+    """Amazon SQS: each message its own."""
 
-    def read(record: Any, path: str) -> DeliveryItem:
+    def read(record: Any, where: str) -> Part:
         if not isinstance(record, dict) or not isinstance(record.get("messageId"), str):
-            return parser.refuse(without_id(TriggerKind.SQS, parser), f"{path}.messageId", "this is not an SQS record", record="")
+            return refused_part(TriggerKind.SQS, f"{where}.messageId", "this is not an SQS record", parser, record="")
         message_id: str = record["messageId"]
-        attributes = record.get("attributes")
-        sent = attributes.get("SentTimestamp") if isinstance(attributes, dict) else None
-        trigger, problem = make_trigger(TriggerKind.SQS, message_id, sent, f"{path}.attributes.SentTimestamp", parser, record=message_id)
-        if problem is not None:
-            return problem
-        body = record.get("body")
-        inner = as_object(body)
-        if inner is not None and inner.get("Type") == "Notification" and "Message" in inner:
-            return _sns_body(inner, f"{path}.body", parser, message_id)
-        return parser.text(body, f"{path}.body", trigger, message_id)
+        attributes = record["attributes"] if isinstance(record.get("attributes"), dict) else {}
+        time_path = f"{where}.attributes.SentTimestamp"
+        trigger, fault = make_trigger(TriggerKind.SQS, message_id, attributes.get("SentTimestamp"), time_path, parser)
+        group = _message_group(record.get("eventSourceARN"), attributes.get("MessageGroupId"))
+        return Part(trigger, record.get("body"), f"{where}.body", fault, message_id, group)
 
-    delivery = read_each(TriggerKind.SQS, event["Records"], "Records", parser, read)
-    return Delivery(delivery.kind, delivery.items, delivery.several, sqs=True)
+    return read_each(TriggerKind.SQS, event["Records"], join(path, "Records"), parser, read)
 
 
-def eventgrid(event: Event, parser: PayloadParser) -> Delivery:
+def eventgrid(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
     """Huawei EventGrid: CloudEvents, bare or wrapped in `{"events": [...]}`; the request is in `data`."""
 
-    def read(inner: Any, path: str) -> DeliveryItem:
+    def read(inner: Any, where: str) -> Part:
         if not isinstance(inner, dict) or "specversion" not in inner:
-            return parser.refuse(without_id(TriggerKind.EVENTGRID, parser), path, "this is not a CloudEvent")
-        trigger, problem = make_trigger(TriggerKind.EVENTGRID, text_at(inner, "id"), inner.get("time"), f"{path}.time", parser)
-        data = inner.get("data")
-        return parser.named(problem or read_content(data, f"{path}.data", trigger, parser), inner, data)
+            return refused_part(TriggerKind.EVENTGRID, where, "this is not a CloudEvent", parser)
+        # Who emits CloudEvents chooses their ids: only source and id together tell two of them apart.
+        key = two_part_key(text_at(inner, "source"), text_at(inner, "id"))
+        trigger, fault = make_trigger(TriggerKind.EVENTGRID, key, inner.get("time"), join(where, "time"), parser)
+        if fault is None and "data" not in inner and isinstance(inner.get("data_base64"), str):
+            return _in_base64(inner["data_base64"], join(where, "data_base64"), trigger, parser)
+        return Part(trigger, inner.get("data"), join(where, "data"), fault, within=inner)
 
-    events = [event] if "specversion" in event else event["events"]
-    return read_each(TriggerKind.EVENTGRID, events, "events", parser, read)
+    if "specversion" in event:
+        return (read(event, path),)
+    return read_each(TriggerKind.EVENTGRID, event["events"], join(path, "events"), parser, read)
 
 
-def eventbridge(event: Event, parser: PayloadParser) -> Delivery:
+def eventbridge(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
     """An EventBridge rule: the request is in `detail`."""
-    trigger, problem = make_trigger(TriggerKind.EVENTBRIDGE, text_at(event, "id"), event.get("time"), "time", parser)
-    if problem is None and not event["detail"]:
+    key = two_part_key(text_at(event, "source"), text_at(event, "id"))
+    trigger, fault = make_trigger(TriggerKind.EVENTBRIDGE, key, event.get("time"), join(path, "time"), parser)
+    where = join(path, "detail")
+    if fault is None and not event["detail"]:
         what = f"the detail of this {shorten(event.get('detail-type'))} event from {shorten(event.get('source'))} is empty"
         fix = "Use EventBridge Scheduler with an input, or give the rule's target an input with the request."
-        problem = replace(parser.refuse(trigger, "detail", what, fix), kind=EVENTBRIDGE)
-    item = problem or read_content(event["detail"], "detail", trigger, parser)
-    return single(parser.named(item, event, event["detail"]), trigger)
+        fault = replace(parser.refuse(trigger, where, what, fix), kind=EVENTBRIDGE)
+    return (Part(trigger, event["detail"], where, fault, within=event),)
 
 
-def http(event: Event, parser: PayloadParser) -> Delivery:
-    """APIG, API Gateway (both versions) and Lambda function URLs: the body, plain or base64."""
-    context = event["requestContext"] if isinstance(event.get("requestContext"), dict) else {}
-    trigger = Trigger(TriggerKind.HTTP, text_at(context, "requestId") or parser.scope.request_id)
-    body = event.get("body")
-    item: DeliveryItem
-    if (refused := turned_away(event, trigger, parser)) is not None:
-        return Delivery(TriggerKind.HTTP, (refused,), http=True)
-    if not isinstance(body, str | dict) or body == "":
-        item = parser.refuse(trigger, "body", "the request has no body")
-    elif isinstance(body, dict):
-        item = parser.value(body, "body", trigger)
-    elif event.get("isBase64Encoded"):
+def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], tuple[Part, ...]]:
+    """Kafka and RocketMQ of FunctionGraph: messages by topic. A message has no id, so its place and its digest are its key."""
+
+    def read_all(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
+        sent_at = moment(event.get("event_time"))
+        sent = iso(sent_at) if sent_at else "-"
+        flat: list[tuple[str, str, Any, str]] = []
+        for number, record in enumerate(event["records"]):
+            inner = record.get("messages") if isinstance(record, dict) else None
+            topic = text_at(record, "topic_id") if isinstance(record, dict) else ""
+            messages = inner if isinstance(inner, list) else [None]
+            flat += [
+                (topic, f"{number}.{place}", message, f"records[{number}].messages[{place}]") for place, message in enumerate(messages)
+            ]
+
+        def read(row: Any, _: str) -> Part:
+            topic, place, message, where = row
+            text = message if isinstance(message, str) else json.dumps(message, sort_keys=True, default=str)
+            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+            key = f"{text_at(event, 'instance_id')}/{topic}/{sent}/{place}/{digest}"
+            trigger, fault = make_trigger(kind, key, event.get("event_time"), join(path, "event_time"), parser)
+            content, where = _unwrapped(message, join(path, where))
+            return Part(trigger, content, where, fault)
+
+        return read_each(kind, flat, join(path, "records"), parser, read)
+
+    return read_all
+
+
+def alarm(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
+    """A Cloud Eye alarm. (Most come as the message of an SMN topic.)"""
+    item = read_alarm(event, path, parser)
+    return (Part(item.spec.trigger if isinstance(item, StartRun) else item.trigger, item=item),)
+
+
+def _not_a_notification(kind: object, service: str, path: str, trigger: Trigger, parser: PayloadParser) -> DeliveryItem | None:
+    """The refusal of a topic's message that only asks whether it may send, or says that it will not any more."""
+    if kind in (None, "notification", "Notification"):
+        return None
+    fix = "Send the request as a message of the topic."
+    if kind == "SubscriptionConfirmation":
+        fix = (
+            "If the topic is meant to reach this function, open the address in this message's own subscribe URL (good for 48 hours at SMN, "
+            "for two days at SNS), or better: subscribe the function itself, which needs no confirmation."
+        )
+    elif kind == "UnsubscribeConfirmation":
+        fix = "Nothing, if the subscription was meant to end; otherwise subscribe again."
+    return parser.refuse(trigger, path, f"an {service} message of type {shorten(kind)} is not a notification", fix)
+
+
+def _message_group(arn: object, group: object) -> str | None:
+    """Whose order SQS keeps: the message's group; of a FIFO queue whose records do not say, all of them."""
+    queue = arn if isinstance(arn, str) else ""
+    if isinstance(group, str) and group:
+        return f"{queue}/{group}"
+    return queue if queue.endswith(".fifo") else None
+
+
+def _in_base64(text: str, path: str, trigger: Trigger, parser: PayloadParser) -> Part:
+    try:
+        return Part(trigger, base64.b64decode(text, validate=True), path)
+    except (binascii.Error, ValueError):
+        return Part(trigger, item=parser.refuse(trigger, path, "this is not valid base64"))
+
+
+def _unwrapped(message: object, path: str) -> tuple[object, str]:
+    """What is in a message that only wraps it, such as `{"message": "<json>"}`, and where that stands."""
+    value = message
+    if isinstance(message, str):
         try:
-            item = parser.text(base64.b64decode(body, validate=True), "body", trigger)
-        except (binascii.Error, ValueError):
-            item = parser.refuse(trigger, "body", "isBase64Encoded is true, but the body is not valid base64")
-    else:
-        item = parser.text(body, "body", trigger)
-    return Delivery(TriggerKind.HTTP, (item,), http=True)
+            value = parse_twice_encoded(message)
+        except InvalidJsonError:
+            return message, path
+    if not isinstance(value, dict) or not OURS.isdisjoint(value) or find_envelope(value):
+        return message, path
+    key = next((key for key in WRAPPERS if isinstance(value.get(key), str | dict)), None)
+    return (value[key], join(path, key)) if key else (message, path)
 
 
-def kafka(event: Event, parser: PayloadParser) -> Delivery:
-    """Kafka and DMS of FunctionGraph: messages by topic; a message has no id, so its digest is its key."""
-    flat: list[tuple[str, Any, str]] = []
-    records = event["records"]
-    for number, record in enumerate(records):
-        inner = record.get("messages") if isinstance(record, dict) else None
-        topic = text_at(record, "topic_id") if isinstance(record, dict) else ""
-        messages = inner if isinstance(inner, list) else [None]
-        flat += [(topic, message, f"records[{number}].messages[{place}]") for place, message in enumerate(messages)]
-
-    def read(row: Any, _: str) -> DeliveryItem:
-        topic, message, path = row
-        text = message if isinstance(message, str) else json.dumps(message, sort_keys=True, default=str)
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        key = f"{text_at(event, 'instance_id')}/{topic}/{digest}"
-        trigger, problem = make_trigger(TriggerKind.KAFKA, key, event.get("event_time"), "event_time", parser)
-        return problem or read_content(message, path, trigger, parser)
-
-    return read_each(TriggerKind.KAFKA, flat, "records", parser, read)
+def _is_topic_message(event: Event, kind: str, message_id: str, topic: str) -> bool:
+    """Whether this is the one message that a topic posts to an HTTPS address."""
+    return event.get(kind) in NOTICES and (message_id in event or topic in event)
 
 
-def _sns_body(body: Event, path: str, parser: PayloadParser, record: str | None) -> DeliveryItem:
-    trigger, problem = make_trigger(
-        TriggerKind.SNS, text_at(body, "MessageId"), body.get("Timestamp"), f"{path}.Timestamp", parser, record=record
-    )
-    if problem is not None:
-        return problem
-    if (kind := body.get("Type")) not in (None, "Notification"):
-        what = f"an SNS message of type {shorten(kind)} is not a notification"
-        return parser.refuse(trigger, f"{path}.Type", what, "Confirm subscriptions by hand.", record)
-    return read_message(body.get("Message"), f"{path}.Message", trigger, parser, record)
+def _is_batch(event: Event, *kinds: str) -> bool:
+    return event.get("trigger_type") in kinds and isinstance(event.get("records"), list)
 
 
-def alarm(event: Event, parser: PayloadParser) -> Delivery:
-    """A Cloud Eye alarm on its own. (Most come as the message of an SMN topic.)"""
-    return Delivery(TriggerKind.ALARM, (read_alarm(event, "", parser, None),))
+def _holds_cloud_events(events: object) -> bool:
+    return isinstance(events, list) and (not events or any(isinstance(event, dict) and "specversion" in event for event in events))
 
 
 # The first that recognises an event reads it, so what is more particular comes first.
 ENVELOPES: tuple[Envelope, ...] = (
     Envelope(TriggerKind.TIMER, lambda event: event.get("trigger_type") == "TIMER", timer),
+    Envelope(TriggerKind.KAFKA, lambda event: _is_batch(event, "KAFKA", "DMS4KAFKA", "DMS"), queue_messages(TriggerKind.KAFKA)),
+    Envelope(TriggerKind.ROCKETMQ, lambda event: _is_batch(event, "ROCKETMQ", "DMS4ROCKETMQ"), queue_messages(TriggerKind.ROCKETMQ)),
     Envelope(
-        TriggerKind.KAFKA,
-        lambda event: event.get("trigger_type") in ("KAFKA", "DMS4KAFKA", "DMS") and isinstance(event.get("records"), list),
-        kafka,
+        TriggerKind.SMN,
+        lambda event: isinstance(event.get("record"), list) or _is_topic_message(event, "type", "message_id", "topic_urn"),
+        smn,
     ),
-    Envelope(TriggerKind.SMN, lambda event: isinstance(event.get("record"), list), smn),
-    Envelope(TriggerKind.SNS, lambda event: source_of(event) == "aws:sns", sns),
+    Envelope(
+        TriggerKind.SNS, lambda event: source_of(event) == "aws:sns" or _is_topic_message(event, "Type", "MessageId", "TopicArn"), sns
+    ),
     Envelope(TriggerKind.SQS, lambda event: source_of(event) == "aws:sqs", sqs),
-    Envelope(TriggerKind.EVENTGRID, lambda event: "specversion" in event or isinstance(event.get("events"), list), eventgrid),
+    Envelope(TriggerKind.EVENTGRID, lambda event: "specversion" in event or _holds_cloud_events(event.get("events")), eventgrid),
     Envelope(TriggerKind.HTTP, lambda event: isinstance(event.get("requestContext"), dict), http),
     Envelope(TriggerKind.EVENTBRIDGE, lambda event: "detail-type" in event and "detail" in event, eventbridge),
     Envelope(TriggerKind.SCHEDULER, lambda event: "request" in event, scheduler),
     Envelope(TriggerKind.ALARM, is_alarm, alarm),
 )
+
+
+def find_envelope(event: Event) -> Envelope | None:
+    """The envelope that an event is, if any."""
+    return next((envelope for envelope in ENVELOPES if envelope.recognises(event)), None)

@@ -77,7 +77,7 @@ def look_closer(value: Mapping[str, Any]) -> Foreign | None:
     """What a value is that an event carries, or the event itself; None if it may be meant for us, and is only wrong."""
     if (found := recognise(value)) is not None:
         return found
-    if not _KNOWN_BY.isdisjoint(value) or _is_misspelt(value) or len(OURS & value.keys()) * 2 > len(value):
+    if not (_KNOWN_BY | {"report_version"}).isdisjoint(value) or _is_misspelt(value) or len(OURS & value.keys()) * 2 > len(value):
         return None
     for row in GENERAL:
         if row.fits(value):
@@ -88,16 +88,18 @@ def look_closer(value: Mapping[str, Any]) -> Foreign | None:
     return Foreign(UNKNOWN, f"this looks like an unknown event (its fields: {fields}), which this function does not handle")
 
 
-def by_source(envelope: Mapping[str, Any], content: object, *, is_named: bool) -> Foreign | None:
+def by_source(envelope: Mapping[str, Any], content: object, *, is_named: bool, is_opened: bool) -> Foreign | None:
     """What a refused event of EventBridge or EventGrid is, by its source and type; None if its content may be meant for us.
 
-    `is_named`: what it carries was found foreign by itself. Nobody but the clouds may send as `aws.*` and `HC.*`, and what they send
-    has fields that ours has too: the event of a pipeline has an `action`.
+    `is_named`: what it carries was found foreign by itself; `is_opened`: it was an envelope again. Nobody but the clouds may send as
+    `aws.*` and `HC.*`, and what they send has fields that ours has too: the event of a pipeline has an `action`.
     """
     is_cloud_event = "specversion" in envelope
     source, name = envelope.get("source"), envelope.get("type" if is_cloud_event else "detail-type")
     is_official = isinstance(source, str) and source.startswith(("aws.", "HC.", "hc."))
-    if not isinstance(content, dict) or not content or not (is_named or not _is_meant(content, is_official=is_official)):
+    if not isinstance(content, dict) or not content:
+        return None
+    if not is_named and (_is_meant(content, is_official=is_official) or (is_opened and not is_official)):
         return None
     told = " from ".join(shown for value in (name, source) if (shown := show(value)))
     kind = "EventGrid event" if is_cloud_event else EVENTBRIDGE

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from dcs_upkeep.domain.model import Trigger
+from dcs_upkeep.domain.problems import join
 from dcs_upkeep.triggers.delivery import Ignored, Invalid
 from dcs_upkeep.triggers.payload import PayloadParser
-from dcs_upkeep.triggers.principal import http_principal
 from dcs_upkeep.triggers.shapes import value_at
 
 Event = Mapping[str, Any]
@@ -22,13 +22,13 @@ SETTING = "UPKEEP_HTTP_ANONYMOUS"
 _OF_AWS = ("http", "identity", "elb", "accountId", "domainName", "authorizer", "authentication", "resourcePath", "routeKey")
 
 
-def turned_away(event: Event, trigger: Trigger, parser: PayloadParser) -> Ignored | Invalid | None:
+def turned_away(event: Event, path: str, trigger: Trigger, parser: PayloadParser) -> Ignored | Invalid | None:
     """Why this request is not read; None if it is."""
     method = event.get("httpMethod") or value_at(event, "requestContext/http/method")
     if method in LOOKING and event.get("body") in (None, ""):
         reason = f"a {method} request asks for nothing; send a POST with the request as its body"
         return Ignored(trigger, reason, run_id=parser.run_id(trigger), kind="HTTP request without a body", http_code=405)
-    if parser.http_anonymous or not _is_of_aws(event, parser.scope.host) or http_principal(event) is not None:
+    if parser.http_anonymous or not _is_of_aws(event, parser.scope.host) or trigger.principal is not None:
         return None
     if value_at(event, "requestContext/elb") is not None:
         what = "this is a request by an Application Load Balancer, which does not show to the function who asks"
@@ -36,7 +36,7 @@ def turned_away(event: Event, trigger: Trigger, parser: PayloadParser) -> Ignore
     else:
         what = "nobody's identity was checked: this request came through no authorizer"
         fix = f"Set the function URL or the API to IAM authorisation (AWS_IAM); {SETTING}=1 takes requests from whoever knows the address."
-    refused = parser.refuse(trigger, "requestContext.authorizer", what, fix)
+    refused = parser.refuse(trigger, join(path, "requestContext.authorizer"), what, fix)
     return replace(refused, kind="HTTP request without identity", http_code=403)
 
 

@@ -5,19 +5,22 @@ What each envelope looks like, and how its run id is made, is in docs/triggers.m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from dcs_upkeep.domain.model import Trigger, TriggerKind
-from dcs_upkeep.triggers.delivery import Delivery, RunIdScope
-from dcs_upkeep.triggers.envelopes import ENVELOPES
-from dcs_upkeep.triggers.foreign import recognise
-from dcs_upkeep.triggers.json_input import InvalidJsonError, check_depth, parse_untrusted_json
+from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem, RunIdScope, StartRun
+from dcs_upkeep.triggers.envelopes import Envelope, find_envelope
+from dcs_upkeep.triggers.failure_records import is_failure_record, read_failure_record
+from dcs_upkeep.triggers.foreign import look_closer, recognise
+from dcs_upkeep.triggers.json_input import InvalidJsonError, check_depth, decode, parse_twice_encoded
 from dcs_upkeep.triggers.payload import PayloadParser
 from dcs_upkeep.triggers.plans_file import PlansFile
-from dcs_upkeep.triggers.principal import line, signed
-from dcs_upkeep.triggers.records import single
+from dcs_upkeep.triggers.principal import line, senders, sign
+from dcs_upkeep.triggers.records import MAX_RECORDS, Event, Part
+
+MOST_ENVELOPES = 3  # one inside the other
+MOST_FAILURES = 3  # records of failures, one inside the other: a redriven event may fail again
 
 
 def parse(
@@ -27,27 +30,103 @@ def parse(
 
     `http_anonymous`: an HTTP request of AWS is taken although nobody's identity was checked.
     """
-    parser = PayloadParser(scope, plans, now, plans_only, http_anonymous)
+    opening = _Opening()
     direct = Trigger(TriggerKind.DIRECT, scope.request_id, principal=line(scope.user))
-    try:
-        value = parse_untrusted_json(event) if isinstance(event, str | bytes | bytearray | memoryview) else event
-        check_depth(value)
-    except InvalidJsonError as err:
-        if isinstance(event, str) and plans is not None and event.strip() in plans.requests:
-            return single(parser.value(event.strip(), "", direct), direct)
-        return single(parser.refuse(direct, "", str(err)), direct)
-    if isinstance(value, list) and value and isinstance(value[0], dict) and (found := recognise(value[0])) is not None:
-        return single(parser.foreign(direct, "[0]", found), direct)  # AppSync resolves several fields in one call
-    if not isinstance(value, dict):
-        return single(parser.value(value, "", direct), direct)
-    return _read(value, parser, direct)
+    items = tuple(opening.carried(Part(direct, event), PayloadParser(scope, plans, now, plans_only, http_anonymous)))
+    answered = None if opening.failures else opening.outermost
+    return Delivery(
+        opening.outermost or TriggerKind.DIRECT,
+        items,
+        several=len(items) > 1,
+        http=answered is TriggerKind.HTTP,
+        sqs=answered is TriggerKind.SQS,
+        groups=opening.groups if answered is TriggerKind.SQS else {},
+    )
 
 
-def _read(event: Mapping[str, Any], parser: PayloadParser, direct: Trigger) -> Delivery:
-    """What is surely another service's is named; else the first envelope that recognises the event reads it, or it is a direct event."""
-    if (found := recognise(event)) is not None:
-        return single(parser.foreign(direct, "", found), direct)
-    for envelope in ENVELOPES:
-        if envelope.recognises(event):
-            return signed(envelope.read(event, parser), event)
-    return single(parser.value(event, "", direct), direct)
+class _Opening:
+    """Opens one event: what is in it, what is in that, and so on. `failures`: how many records of failures were met."""
+
+    def __init__(self) -> None:
+        self.outermost: TriggerKind | None = None
+        self.groups: dict[str, str] = {}
+        self.failures = 0
+        self._records = 0
+
+    def carried(self, part: Part, parser: PayloadParser, envelopes: int = 0) -> list[DeliveryItem]:
+        """What became of one record. `envelopes`: how many it is in."""
+        items = self._read(part, parser, envelopes)
+        if part.within is None:
+            return items
+        is_opened = isinstance(part.content, dict) and find_envelope(part.content) is not None
+        return [parser.named(item, part.within, part.content, is_opened=is_opened) for item in items]
+
+    def _read(self, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
+        if part.item is not None:
+            return [part.item]
+        try:
+            value = _value_of(part.content, parser)
+        except InvalidJsonError as err:
+            return [parser.refuse(part.trigger, part.path, str(err))]
+        first = value[0] if isinstance(value, list) and value else value  # AppSync asks for several fields in one list
+        if isinstance(first, dict) and not is_failure_record(first) and (found := recognise(first)) is not None:
+            return [parser.foreign(part.trigger, part.path, found)]
+        if not isinstance(value, dict):
+            return [parser.value(value, part.path, part.trigger)]
+        if is_failure_record(value):
+            return self._redriven(value, part, parser, envelopes)
+        if envelope := find_envelope(value):
+            return self._opened(envelope, value, part, parser, envelopes)
+        if (found := look_closer(value)) is not None:
+            return [parser.foreign(part.trigger, part.path, found)]
+        return [_keyed(parser.value(value, part.path, part.trigger), part, parser)]
+
+    def _redriven(self, event: Event, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
+        """The event in the record of an invocation that failed. It is as good as that event, but whoever sends it may have written it."""
+        self.failures += 1
+        if self.failures > MOST_FAILURES:
+            what = f"records of failed invocations stand one inside the other, more than {MOST_FAILURES} deep"
+            return [parser.refuse(part.trigger, part.path, what, "Send the event that is in them.")]
+        return self.carried(read_failure_record(event, part.path, part.trigger, parser), replace(parser, trusted=False), envelopes)
+
+    def _opened(self, envelope: Envelope, event: Event, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
+        """What an envelope carries, record by record. An alarm is no envelope: it ends here."""
+        trigger = part.trigger
+        if envelopes >= MOST_ENVELOPES and envelope.kind is not TriggerKind.ALARM:
+            what = f"this is an envelope ({envelope.kind}) inside {envelopes} others, and at most {MOST_ENVELOPES} are opened"
+            return [parser.refuse(trigger, part.path, what, "Send what is in it without so many envelopes.")]
+        if envelopes:
+            parser = replace(parser, trusted=False)
+        else:
+            self.outermost = envelope.kind
+        # Without an id of its own it has that of what it came in.
+        parts = envelope.read(event, part.path, replace(parser, scope=replace(parser.scope, request_id=trigger.id)))
+        if envelopes and self._records + len(parts) > MAX_RECORDS:
+            return [parser.refuse(trigger, part.path, f"the event holds more than {MAX_RECORDS} records", "Send fewer in one event.")]
+        self._records += len(parts)
+        items: list[DeliveryItem] = []
+        for inner, sender in zip(parts, senders(envelope.kind, event, len(parts)), strict=True):
+            timed = inner if inner.trigger.time else replace(inner, trigger=replace(inner.trigger, time=trigger.time))
+            found = [sign(item, sender) for item in self.carried(timed, parser, envelopes + 1)]
+            if envelopes == 0 and inner.record is not None:
+                found = [replace(item, record=inner.record) for item in found]
+                if inner.group is not None:
+                    self.groups[inner.record] = inner.group
+            items += found
+        return items
+
+
+def _value_of(content: object, parser: PayloadParser) -> object:
+    """The value that is carried: of a text, what is written in it; the plain name of a plan and our own report stay texts."""
+    if isinstance(content, str | bytes | bytearray | memoryview):
+        text = decode(content)
+        return text if parser.is_plain(text) else parse_twice_encoded(text)
+    check_depth(content)
+    return content
+
+
+def _keyed(item: DeliveryItem, part: Part, parser: PayloadParser) -> DeliveryItem:
+    """A run for which its caller gave a key that cannot be used is not begun under another. (A command is never kept from its work.)"""
+    if part.key_problem is None or not isinstance(item, StartRun) or item.spec.request.run_id is not None:
+        return item
+    return parser.invalid(item.spec.trigger, (part.key_problem,))

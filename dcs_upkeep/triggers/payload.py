@@ -14,8 +14,8 @@ from dcs_upkeep.domain.problems import join, shorten, suggest_or_list
 from dcs_upkeep.domain.request import Request, parse_request
 from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
-from dcs_upkeep.triggers.foreign import Foreign, by_source, look_closer
-from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
+from dcs_upkeep.triggers.foreign import Foreign, by_source
+from dcs_upkeep.triggers.json_input import looks_like_json
 from dcs_upkeep.triggers.plans_file import PlansFile
 
 FORWARD_S = 300.0  # a clock that is a few minutes ahead is fine
@@ -29,19 +29,23 @@ COMMANDS: Mapping[str, frozenset[str]] = {
 # Whoever can publish to a topic may stop work, but not let go of what somebody else has stopped.
 FROM_ANYWHERE = frozenset({"halt", "status"})
 TRUSTED = frozenset({TriggerKind.DIRECT, TriggerKind.TIMER, TriggerKind.SCHEDULER, TriggerKind.SELF})
+# Whose sender may name the run: these have no id of their own that outlives a second sending.
+KEYED_BY_REQUEST = frozenset({TriggerKind.DIRECT, TriggerKind.HTTP, TriggerKind.KAFKA, TriggerKind.ROCKETMQ})
 REQUEST_FORM = 'Write {"action": "restart", "instances": ["<id>"]}, or {"plan": "<name>"}.'
+_SESSION = re.compile(r"(:assumed-role/[^/]+)/.*", re.DOTALL)
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadParser:
-    """Reads what one event carries. `plans` None: there is no `plans.json`."""
+    """Reads what one event carries. `plans` None: there is no `plans.json`. `trusted`: it came as it is, not inside another envelope."""
 
     scope: RunIdScope
     plans: PlansFile | None
     now: datetime
     plans_only: bool = False
     http_anonymous: bool = False
+    trusted: bool = True
 
     def run_id(self, trigger: Trigger) -> str:
         """Kind, key, and a short digest of what else must not be mixed up: host, function, region, project."""
@@ -52,59 +56,51 @@ class PayloadParser:
         )
         return f"{trigger.kind}:{key}@{where.hexdigest()[:8]}"
 
-    def invalid(self, trigger: Trigger, problems: tuple[Problem, ...] | list[Problem], record: str | None = None) -> Invalid:
+    def invalid(self, trigger: Trigger, problems: tuple[Problem, ...] | list[Problem]) -> Invalid:
         """Refused, with everything that is wrong."""
-        return Invalid(trigger, tuple(problems), self.run_id(trigger), record)
+        return Invalid(trigger, tuple(problems), self.run_id(trigger))
 
-    def refuse(self, trigger: Trigger, path: str, what: str, fix: str = REQUEST_FORM, record: str | None = None) -> Invalid:
+    def refuse(self, trigger: Trigger, path: str, what: str, fix: str = REQUEST_FORM) -> Invalid:
         """The same for one problem."""
-        return self.invalid(trigger, (Problem(path, what, fix),), record)
+        return self.invalid(trigger, (Problem(path, what, fix),))
 
-    def foreign(self, trigger: Trigger, path: str, found: Foreign, record: str | None = None) -> Invalid:
+    def foreign(self, trigger: Trigger, path: str, found: Foreign) -> Invalid:
         """The same for what is another service's."""
-        return replace(self.refuse(trigger, path, found.what, found.fix, record), kind=found.kind)
+        return replace(self.refuse(trigger, path, found.what, found.fix), kind=found.kind)
 
-    def named(self, item: DeliveryItem, envelope: Mapping[str, object], content: object) -> DeliveryItem:
-        """The item; if it is refused and a service's own event, by the source and type that its envelope shows."""
+    def named(self, item: DeliveryItem, envelope: Mapping[str, object], content: object, *, is_opened: bool) -> DeliveryItem:
+        """The item; if it is refused and a service's own event, by the source and type that its envelope shows.
+
+        `is_opened`: the content was an envelope itself.
+        """
         if not isinstance(item, Invalid):
             return item
-        found = by_source(envelope, content, is_named=item.kind is not None)
-        return item if found is None else self.foreign(item.trigger, "", found, item.record)
+        found = by_source(envelope, content, is_named=item.kind is not None, is_opened=is_opened)
+        return item if found is None else replace(self.foreign(item.trigger, "", found), record=item.record)
 
-    def text(self, text: object, path: str, trigger: Trigger, record: str | None = None) -> DeliveryItem:
-        """What a text carries: JSON, the plain name of a plan, or our own report."""
-        if not isinstance(text, str | bytes):
-            return self.refuse(trigger, path, f"must be a string, not {shorten(text)}", record=record)
-        plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
-        if plain.lstrip().startswith(REPORT_MARK):
-            return self._own_report(trigger, record)
-        if self.plans is not None and plain.strip() in self.plans.requests:
-            return self.value({"plan": plain.strip()}, path, trigger, record)
-        try:
-            return self.value(parse_untrusted_json(text), path, trigger, record)
-        except InvalidJsonError as err:
-            return self.refuse(trigger, path, str(err), record=record)
+    def is_plain(self, text: str) -> bool:
+        """Whether a text is no JSON and yet something: the plain name of a reviewed plan, or our own report."""
+        return text.lstrip().startswith(REPORT_MARK) or (self.plans is not None and text.strip() in self.plans.requests)
 
-    def value(self, value: object, path: str, trigger: Trigger, record: str | None = None) -> DeliveryItem:
-        """What a JSON value carries."""
+    def value(self, value: object, path: str, trigger: Trigger) -> DeliveryItem:
+        """What a value carries that is no envelope: a request, the plain name of a plan, a command, or our own report."""
         if isinstance(value, str):
-            if self.plans is not None and value in self.plans.requests:
-                value = {"plan": value}
-            else:
-                return self.refuse(trigger, path, f"{shorten(value)} is neither a JSON object nor a plan of plans.json", record=record)
+            if value.lstrip().startswith(REPORT_MARK):
+                return self._own_report(trigger)
+            if not self.is_plain(value):
+                if looks_like_json(value):
+                    return self.refuse(trigger, path, "this is JSON text, encoded as text more than twice", "Encode it once.")
+                return self.refuse(trigger, path, f"{shorten(value)} is neither a JSON object nor a plan of plans.json")
+            value = {"plan": value.strip()}
         if not isinstance(value, dict):
-            return self.refuse(trigger, path, f"a request must be a JSON object, not {shorten(value)}", record=record)
+            return self.refuse(trigger, path, f"a request must be a JSON object, not {shorten(value)}")
         if "report_version" in value and "run_id" in value:
-            return self._own_report(trigger, record)
-        if (found := look_closer(value)) is not None:
-            return self.foreign(trigger, path, found, record)
+            return self._own_report(trigger)
         if "command" in value or "resume" in value:
-            return self._control(value, path, trigger, record)
-        return self.request(value, path, trigger, record)
+            return self._control(value, path, trigger)
+        return self.request(value, path, trigger)
 
-    def request(
-        self, raw: Mapping[str, object], path: str, trigger: Trigger, record: str | None = None, alarm_id: str | None = None
-    ) -> DeliveryItem:
+    def request(self, raw: Mapping[str, object], path: str, trigger: Trigger, alarm_id: str | None = None) -> DeliveryItem:
         """A request, written out or by the name of a reviewed plan."""
         try:
             request = parse_request(raw, path)
@@ -115,12 +111,12 @@ class PayloadParser:
                 fix = 'Write {"plan": "<name>"}, or unset UPKEEP_PLANS_ONLY.'
                 raise InvalidEventError([Problem(path, "only reviewed plans are accepted (UPKEEP_PLANS_ONLY)", fix)])
         except InvalidEventError as err:
-            return self.invalid(trigger, err.problems, record)
+            return self.invalid(trigger, err.problems)
         if stale := self._stale(trigger.time, request.expires_after_s):
-            return self.invalid(trigger, (stale,), record)
-        if trigger.kind in (TriggerKind.DIRECT, TriggerKind.HTTP) and request.run_id:
-            trigger = replace(trigger, id=request.run_id)
-        return StartRun(RunSpec(request, trigger, self.run_id(trigger), plan_name, alarm_id), record)
+            return self.invalid(trigger, (stale,))
+        if trigger.kind in KEYED_BY_REQUEST and request.run_id:
+            trigger = keyed_by_caller(trigger, request.run_id)
+        return StartRun(RunSpec(request, trigger, self.run_id(trigger), plan_name, alarm_id))
 
     def _reviewed(self, asked: Request, path: str) -> Request:
         """The reviewed request, with the fields that an event may set beside its name."""
@@ -145,18 +141,18 @@ class PayloadParser:
             return Problem("time", f"the event is from {time.isoformat()}, which is in the future", "Check the clock of its sender.")
         return None
 
-    def _control(self, raw: Mapping[str, object], path: str, trigger: Trigger, record: str | None) -> DeliveryItem:
+    def _control(self, raw: Mapping[str, object], path: str, trigger: Trigger) -> DeliveryItem:
         """Halt and status from anywhere; the others only from where operators and the platform can send."""
         if "resume" in raw:
             if set(raw) != {"resume"} or not isinstance(raw["resume"], str) or not raw["resume"]:
                 return self.refuse(
-                    trigger, join(path, "resume"), "resume must be a run ID, without other fields", 'Write {"resume": "<run_id>"}.', record
+                    trigger, join(path, "resume"), "resume must be a run ID, without other fields", 'Write {"resume": "<run_id>"}.'
                 )
-            return self._permitted(ControlCommand(trigger, "resume", self.run_id(trigger), about=raw["resume"], record=record), path)
+            return self._permitted(ControlCommand(trigger, "resume", self.run_id(trigger), about=raw["resume"]), path)
         command = raw["command"]
         if not isinstance(command, str) or command not in COMMANDS:
             fix = suggest_or_list(command, COMMANDS) if isinstance(command, str) else f"Write one of {', '.join(COMMANDS)}."
-            return self.refuse(trigger, join(path, "command"), "unknown command", fix, record)
+            return self.refuse(trigger, join(path, "command"), "unknown command", fix)
         allowed = COMMANDS[command]
         problems = [
             Problem(join(path, key), "unknown field of this command", suggest_or_list(str(key), allowed))
@@ -173,7 +169,7 @@ class PayloadParser:
         if command == "show" and not raw.get("run"):
             problems.append(Problem(join(path, "run"), "show must name a run", "Write its run ID."))
         if problems:
-            return self.invalid(trigger, problems, record)
+            return self.invalid(trigger, problems)
         reason, halt_id = raw.get("reason"), raw.get("halt")
         control = ControlCommand(
             trigger,
@@ -182,21 +178,30 @@ class PayloadParser:
             str(reason) if reason else None,
             str(halt_id) if halt_id else None,
             str(raw["run"]) if "run" in raw else None,
-            record,
         )
         return self._permitted(control, path)
 
     def _permitted(self, control: ControlCommand, path: str) -> DeliveryItem:
         trigger = control.trigger
-        if control.command in FROM_ANYWHERE or trigger.kind in TRUSTED:
+        if control.command in FROM_ANYWHERE or (self.trusted and trigger.kind in TRUSTED):
             # An old halt would stop work that nobody meant, and an old release let go what was stopped since.
             stale = self._stale(trigger.time, 3600.0)
-            return self.invalid(trigger, (stale,), control.record) if stale else control
+            return self.invalid(trigger, (stale,)) if stale else control
+        within = "" if self.trusted else " inside another envelope"
         fix = "Send it as a direct event, from the command line or from a timer."
-        return self.refuse(trigger, join(path, "command"), f"{control.command} is not accepted from {trigger.kind}", fix, control.record)
+        return self.refuse(trigger, join(path, "command"), f"{control.command} is not accepted from {trigger.kind}{within}", fix)
 
-    def _own_report(self, trigger: Trigger, record: str | None) -> Ignored:
-        return Ignored(trigger, "this is a report of this tool, which has come back through its own topic", record, self.run_id(trigger))
+    def _own_report(self, trigger: Trigger) -> Ignored:
+        return Ignored(trigger, "this is a report of this tool, which has come back through its own topic", run_id=self.run_id(trigger))
+
+
+def keyed_by_caller(trigger: Trigger, key: str) -> Trigger:
+    """The trigger with the key that its caller chose. Two callers of an address may choose one key for two things: it is each one's own."""
+    if trigger.kind is TriggerKind.HTTP and trigger.principal:
+        # The session of a role is another one at the next try.
+        caller = _SESSION.sub(r"\1", trigger.principal)
+        key = f"{hashlib.sha256(caller.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}/{key}"
+    return replace(trigger, id=key)
 
 
 def id_text(value: object) -> str:

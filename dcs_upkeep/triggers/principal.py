@@ -10,8 +10,7 @@ from typing import Any
 
 from dcs_upkeep.domain.model import Trigger, TriggerKind
 from dcs_upkeep.domain.problems import list_some
-from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem, StartRun
-from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
+from dcs_upkeep.triggers.delivery import DeliveryItem, StartRun
 from dcs_upkeep.triggers.shapes import value_at
 
 Event = Mapping[str, Any]
@@ -46,40 +45,36 @@ def http_principal(event: Event) -> str | None:
     return A_LAMBDA_AUTHORIZER if isinstance(by_lambda, dict) and by_lambda else None
 
 
-def record_principal(kind: TriggerKind, record: object) -> str | None:
-    """Who sent one record of a batch."""
+def senders(kind: TriggerKind, event: Event, count: int) -> list[str | None]:
+    """Who sent each of the records of an envelope."""
+    name = {TriggerKind.SMN: "record", TriggerKind.SNS: "Records", TriggerKind.SQS: "Records", TriggerKind.EVENTGRID: "events"}.get(kind)
+    held = event.get(name) if name else None
+    records: list[object] = held if isinstance(held, list) and "specversion" not in event else [event]
+    return [_sender(kind, record) for record in records] if len(records) == count else [None] * count
+
+
+def _sender(kind: TriggerKind, record: object) -> str | None:
     match kind:
+        case TriggerKind.HTTP if isinstance(record, dict):
+            return http_principal(record)
         case TriggerKind.SMN:
-            topic, subscription = line(value_at(record, "smn/topic_urn")), line(value_at(record, "event_subscription_urn"))
+            topic = line(value_at(record, "smn/topic_urn")) or line(value_at(record, "topic_urn"))
+            subscription = line(value_at(record, "event_subscription_urn"))
             return _joined(topic, subscription and f"subscription {subscription}")
         case TriggerKind.SNS:
-            return line(value_at(record, "Sns/TopicArn"))
+            return line(value_at(record, "Sns/TopicArn")) or line(value_at(record, "TopicArn"))
         case TriggerKind.SQS:
-            return _joined(line(value_at(record, "attributes/SenderId")), _topic_of(value_at(record, "body")))
+            return line(value_at(record, "attributes/SenderId"))
         case TriggerKind.EVENTGRID:
             return line(value_at(record, "source"))
-    return None
-
-
-def event_principal(kind: TriggerKind, event: Event) -> str | None:
-    """Who sent an event that is one record."""
-    match kind:
-        case TriggerKind.HTTP:
-            return http_principal(event)
         case TriggerKind.EVENTBRIDGE:
-            rules = event.get("resources")
-            by = list_some((str(rule) for rule in rules), most=2) if isinstance(rules, list) and rules else None
-            return _joined(line(event.get("account")) and f"account {line(event.get('account'))}", by)
+            account, rules = line(value_at(record, "account")), value_at(record, "resources")
+            by = list_some(str(rule)[:MOST] for rule in rules[:2]) if isinstance(rules, list) else None
+            return _joined(account and f"account {account}", by)
         case TriggerKind.SCHEDULER:
-            key = event.get("run_id")
+            key = value_at(record, "run_id")
             return line(key.rsplit("/", 1)[0]) if isinstance(key, str) and key.startswith("arn:") else None
     return None
-
-
-def signed(delivery: Delivery, event: Event) -> Delivery:
-    """The delivery with who asked, where that stands in the event as a whole."""
-    principal = event_principal(delivery.kind, event)
-    return delivery if principal is None else replace(delivery, items=tuple(sign(item, principal) for item in delivery.items))
 
 
 def sign(item: DeliveryItem, principal: str | None) -> DeliveryItem:
@@ -107,13 +102,3 @@ def _signed(trigger: Trigger, principal: str) -> Trigger:
 
 def _joined(outer: str | None, inner: str | None) -> str | None:
     return line(f"{outer} ({inner})") if outer and inner else outer or inner
-
-
-def _topic_of(body: object) -> str | None:
-    """The SNS topic whose notification this message is."""
-    if not isinstance(body, str) or "TopicArn" not in body:
-        return None
-    try:
-        return line(value_at(parse_untrusted_json(body), "TopicArn"))
-    except InvalidJsonError:
-        return None

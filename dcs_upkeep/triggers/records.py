@@ -1,22 +1,40 @@
-"""What the readers of all envelopes share: an event's trigger, its records one by one, and the content of a message."""
+"""What the readers of all envelopes share: an event's trigger, and its records one by one with what each carries."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dcs_upkeep.domain.errors import Problem
 from dcs_upkeep.domain.model import Trigger, TriggerKind
 from dcs_upkeep.domain.problems import shorten
 from dcs_upkeep.domain.timestamps import read_time
-from dcs_upkeep.triggers.alarms import is_alarm, read_alarm
-from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem
-from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
+from dcs_upkeep.triggers.delivery import DeliveryItem
 from dcs_upkeep.triggers.payload import PayloadParser, id_text
-from dcs_upkeep.triggers.principal import record_principal, sign
 
 Event = Mapping[str, Any]
 MAX_RECORDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One record of an envelope: what it carries, and where that stands. `item`: what became of it already, whatever it carries.
+
+    `record` and `group`: SQS's own id of the message, and the group in which its order must be kept. `key_problem`: why the key that
+    its sender gave cannot be used. `within`: the event whose source and type say what its content is about.
+    """
+
+    trigger: Trigger
+    content: object = None
+    path: str = ""
+    item: DeliveryItem | None = None
+    record: str | None = None
+    group: str | None = None
+    key_problem: Problem | None = None
+    within: Event | None = None
 
 
 def source_of(event: Event) -> str | None:
@@ -29,23 +47,28 @@ def source_of(event: Event) -> str | None:
     return source if isinstance(source, str) else None
 
 
-def make_trigger(
-    kind: TriggerKind, key: str, time: object, path: str, parser: PayloadParser, *, timed: bool = False, record: str | None = None
-) -> tuple[Trigger, DeliveryItem | None]:
-    """The trigger, and a refusal if its time cannot be read. Without a key, the invocation's own id stands in.
-
-    `timed`: the time is part of the key.
-    """
-    at: datetime | None = None
-    fault = None
+def make_trigger(kind: TriggerKind, key: str, time: object, path: str, parser: PayloadParser) -> tuple[Trigger, DeliveryItem | None]:
+    """The trigger, and a refusal if its time cannot be read. Without a key, the id of what it came in stands in."""
+    trigger = Trigger(kind, key or parser.scope.request_id)
     try:
-        at = read_time(time)
+        return Trigger(kind, trigger.id, read_time(time)), None
     except ValueError:
-        trigger = Trigger(kind, key or parser.scope.request_id)
-        fault = parser.refuse(trigger, path, f"{shorten(time)} is not a valid time", "Write it as ISO 8601.", record)
-    if timed:
-        key = f"{key}{at.strftime('%Y-%m-%dT%H:%M:%SZ') if at else parser.scope.request_id}"
-    return Trigger(kind, key or parser.scope.request_id, at), fault
+        return trigger, parser.refuse(trigger, path, f"{shorten(time)} is not a valid time", "Write it as ISO 8601.")
+
+
+def moment(time: object) -> datetime | None:
+    """The time as a part of a key; None if it cannot be read, of which `make_trigger` tells."""
+    try:
+        return read_time(time)
+    except ValueError:
+        return None
+
+
+def two_part_key(first: str, last: str) -> str:
+    """One key of two texts, different for any two different pairs; empty if there is no last part, which is what tells events apart."""
+    if not last:
+        return ""
+    return f"{first}/{last}" if "/" not in last else json.dumps([first, last])
 
 
 def without_id(kind: TriggerKind, parser: PayloadParser) -> Trigger:
@@ -58,44 +81,17 @@ def text_at(event: Event, key: str) -> str:
     return id_text(event.get(key))
 
 
-def single(item: DeliveryItem, trigger: Trigger) -> Delivery:
-    """A delivery of one record."""
-    return Delivery(trigger.kind, (item,))
+def refused_part(kind: TriggerKind, path: str, what: str, parser: PayloadParser, *, record: str | None = None) -> Part:
+    """A record that is none of its kind."""
+    trigger = without_id(kind, parser)
+    return Part(trigger, item=parser.refuse(trigger, path, what), record=record)
 
 
-def read_each(kind: TriggerKind, records: object, path: str, parser: PayloadParser, read: Callable[[Any, str], DeliveryItem]) -> Delivery:
+def read_each(kind: TriggerKind, records: object, path: str, parser: PayloadParser, read: Callable[[Any, str], Part]) -> tuple[Part, ...]:
     """Each record on its own: a bad one never stops the others."""
     if not isinstance(records, list) or not 1 <= len(records) <= MAX_RECORDS:
         count = len(records) if isinstance(records, list) else 0
         what = f"{count} records are too many" if count else "there are no records"
-        return Delivery(kind, (parser.refuse(without_id(kind, parser), path, what, f"Send 1 to {MAX_RECORDS} records in one event."),))
-    items = tuple(sign(read(record, f"{path}[{number}]"), record_principal(kind, record)) for number, record in enumerate(records))
-    return Delivery(kind, items, several=len(items) > 1)
-
-
-def read_message(text: object, path: str, trigger: Trigger, parser: PayloadParser, record: str | None = None) -> DeliveryItem:
-    """A topic's message: a Cloud Eye alarm, or what every other trigger may carry."""
-    inner = as_object(text)
-    if inner is not None and is_alarm(inner):
-        return read_alarm(inner, path, parser, record)
-    return parser.text(text, path, trigger, record)
-
-
-def read_content(value: object, path: str, trigger: Trigger, parser: PayloadParser) -> DeliveryItem:
-    """Content that is an object in some deliveries and its JSON text in others."""
-    if isinstance(value, dict) and is_alarm(value):
-        return read_alarm(value, path, parser, None)
-    if isinstance(value, str):
-        return read_message(value, path, trigger, parser)
-    return parser.value(value, path, trigger)
-
-
-def as_object(text: object) -> dict[str, Any] | None:
-    """The JSON object in a text, or None. (What is wrong with a text is said by `PayloadParser.text`.)"""
-    if not isinstance(text, str):
-        return None
-    try:
-        value = parse_untrusted_json(text)
-    except InvalidJsonError:
-        return None
-    return value if isinstance(value, dict) else None
+        trigger = without_id(kind, parser)
+        return (Part(trigger, item=parser.refuse(trigger, path, what, f"Send 1 to {MAX_RECORDS} records in one event.")),)
+    return tuple(read(record, f"{path}[{number}]") for number, record in enumerate(records))

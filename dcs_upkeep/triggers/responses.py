@@ -9,7 +9,7 @@ from typing import Any
 
 from dcs_upkeep.domain.errors import describe_error
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
-from dcs_upkeep.domain.problems import list_some
+from dcs_upkeep.domain.problems import list_some, shorten
 from dcs_upkeep.domain.run import Disposition, RunResult
 
 
@@ -28,27 +28,51 @@ ANSWERS: Mapping[Disposition, AnswerRule] = {
     Disposition.REUSED: AnswerRule(409, redeliver=True),
     Disposition.RUNNING: AnswerRule(409, redeliver=True),
     Disposition.FAULT: AnswerRule(503, redeliver=True),
+    Disposition.HELD_BACK: AnswerRule(503, redeliver=True),
 }
 
 
-def http_answer(result: RunResult) -> dict[str, Any]:
-    """The response that API Gateway, APIG and function URLs all take."""
+def http_answer(*results: RunResult) -> dict[str, Any]:
+    """The response that API Gateway, APIG and function URLs all take. Of several records in one request the worst gives its code."""
+    codes = [_http_code(result) for result in results]
     # An error code after something may have been sent would invite the caller to send it again.
-    told = Disposition.DONE if result.may_have_sent and result.disposition is not Disposition.RUNNING else result.disposition
-    code = result.http_code or ANSWERS[told].http_code
-    if code == 200 and result.body.get("status") == RunStatus.DEFERRED:
-        code = 202
+    is_safe = len(results) == 1 or not any(result.may_have_sent for result in results)
+    code = max(codes if is_safe else [code for code in codes if code < 400] or [200])
+    body = results[0].body if len(results) == 1 else {"runs": [dict(result.body) for result in results]}
     return {
         "statusCode": code,
         "headers": {"Content-Type": "application/json", **({"Allow": "POST"} if code == 405 else {})},
-        "body": json.dumps(result.body),
+        "body": json.dumps(body),
         "isBase64Encoded": False,
     }
 
 
+def _http_code(result: RunResult) -> int:
+    told = Disposition.DONE if result.may_have_sent and result.disposition is not Disposition.RUNNING else result.disposition
+    code = result.http_code or ANSWERS[told].http_code
+    return 202 if code == 200 and result.body.get("status") == RunStatus.DEFERRED else code
+
+
 def queue_answer(results: Sequence[RunResult]) -> dict[str, Any]:
-    """What SQS takes: the messages that it should deliver again."""
-    return {"batchItemFailures": [{"itemIdentifier": result.record} for result in results if ANSWERS[result.disposition].redeliver]}
+    """What SQS takes: the messages that it should deliver again, each once.
+
+    A message that held several records comes back only if none of them may have sent anything: it could not come back in part.
+    """
+    by_message: dict[str | None, list[RunResult]] = {}
+    for result in results:
+        by_message.setdefault(result.record, []).append(result)
+    failed = [
+        record
+        for record, found in by_message.items()
+        if any(ANSWERS[result.disposition].redeliver for result in found)
+        and (len(found) == 1 or not any(result.may_have_sent for result in found))
+    ]
+    return {"batchItemFailures": [{"itemIdentifier": record} for record in failed]}
+
+
+def held_back(group: str) -> str:
+    """Why a record of a FIFO group was given back untouched."""
+    return f"a message before it in the group {shorten(group.rsplit('/', 1)[-1])} failed, and the group keeps its order"
 
 
 def error_sentence(result: RunResult) -> str:

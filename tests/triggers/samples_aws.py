@@ -35,7 +35,22 @@ def s3(name: str) -> dict[str, Any]:
     return rows("aws:s3", eventName=name, s3={"bucket": {"name": "photos"}, "object": {"key": "a.txt"}})
 
 
-COGNITO = ["PreSignUp_SignUp", "PreSignUp_AdminCreateUser", "PostConfirmation_ConfirmSignUp", "PreAuthentication_Authentication", "PostAuthentication_Authentication", "CustomMessage_SignUp", "CustomEmailSender_SignUp", "CustomSMSSender_SignUp", "DefineAuthChallenge_Authentication", "CreateAuthChallenge_Authentication", "VerifyAuthChallengeResponse_Authentication", "TokenGeneration_Authentication", "UserMigration_Authentication", "InboundFederation_ExternalProvider"]
+COGNITO = [
+    "PreSignUp_SignUp",
+    "PreSignUp_AdminCreateUser",
+    "PostConfirmation_ConfirmSignUp",
+    "PreAuthentication_Authentication",
+    "PostAuthentication_Authentication",
+    "CustomMessage_SignUp",
+    "CustomEmailSender_SignUp",
+    "CustomSMSSender_SignUp",
+    "DefineAuthChallenge_Authentication",
+    "CreateAuthChallenge_Authentication",
+    "VerifyAuthChallengeResponse_Authentication",
+    "TokenGeneration_Authentication",
+    "UserMigration_Authentication",
+    "InboundFederation_ExternalProvider",
+]
 RULES = {
     "aws.s3": "Object Created",
     "aws.ecr": "ECR Image Action",

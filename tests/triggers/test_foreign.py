@@ -22,6 +22,11 @@ SAMPLES = [*samples_aws.SAMPLES, *samples_huawei.SAMPLES]
 IDS = [f"{number}-{name}" for number, (name, _) in enumerate(SAMPLES)]
 
 
+def bare(text: str) -> str:
+    """Without the quotation marks about what an event says of itself."""
+    return text.replace("'", "")
+
+
 def test_there_are_many() -> None:
     assert len(SAMPLES) >= 120
 
@@ -30,7 +35,7 @@ def test_there_are_many() -> None:
 def test_a_foreign_event_is_refused_by_name(name: str, event: Any) -> None:
     item = one(event)
     assert isinstance(item, Invalid)
-    assert name in item.problems[0].what
+    assert bare(name) in bare(item.problems[0].what)
     assert item.problems[0].fix
     assert item.kind
     assert len(item.problems) == 1
@@ -58,7 +63,7 @@ def test_in_the_message_of_a_topic_or_a_queue_it_is_named_as_well(name: str, eve
     for carrier in (samples_aws.in_sns(event), smn(json.dumps(event)), sqs(json.dumps(event))):
         item = one(carrier)
         assert isinstance(item, Invalid)
-        assert name in item.problems[0].what
+        assert bare(name) in bare(item.problems[0].what)
         assert item.kind
 
 

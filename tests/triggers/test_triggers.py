@@ -231,7 +231,7 @@ def test_sqs_names_the_message_that_is_to_come_back() -> None:
         ({"AlarmName": "x", "NewStateValue": "ALARM"}, "CloudWatch alarm"),
         ({"hello": "world"}, "hello"),
         ({}, "empty"),
-        (smn(json.dumps({"AlarmName": "x", "NewStateValue": "ALARM"})), "CloudWatch alarm (x, ALARM)"),
+        (smn(json.dumps({"AlarmName": "x", "NewStateValue": "ALARM"})), "CloudWatch alarm ('x'"),
         ({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}, "id": "z"}, "Scheduled Event"),
         (smn(TEXT, type="SubscriptionConfirmation"), "SubscriptionConfirmation"),
         ({"requestContext": {}, "body": None}, "no body"),
