@@ -138,22 +138,31 @@ def handle(
     plans_path: Path | None = None,
     dry_run: bool = False,
     journal: Journal | None = None,
+    user: str | None = None,
 ) -> dict[str, Any]:
-    """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests.
+    """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `user`: who calls the CLI.
 
     If the host keeps the events of its own calls for this process, they follow here, and the last one's answer is returned.
     """
     clock = clock or SystemClock()
     host = host or hosts.detect(context, os.environ if environ is None else environ)
     plans_path = plans_path or PLANS_PATH
-    answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal)
+    answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
     while (following := host.next_event()) is not None:
-        answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal)
+        answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
     return answer
 
 
 def _invoke(
-    event: object, host: Host, clock: Clock, given_log: Log | None, plans_path: Path, *, dry_run: bool, journal: Journal | None
+    event: object,
+    host: Host,
+    clock: Clock,
+    given_log: Log | None,
+    plans_path: Path,
+    *,
+    dry_run: bool,
+    journal: Journal | None,
+    user: str | None,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s))
@@ -171,7 +180,12 @@ def _invoke(
         raise
     location = adapters.location
     scope = RunIdScope(
-        host=host.kind, function=host.function, region=location.region, project_id=location.project_id, request_id=host.request_id
+        host=host.kind,
+        function=host.function,
+        region=location.region,
+        project_id=location.project_id,
+        request_id=host.request_id,
+        user=user,
     )
     return InvocationHandler(settings, scope, plans, ports, dry_run=dry_run).handle(event)
 

@@ -44,7 +44,9 @@ class InvocationHandler:
         Raises: RefusedError, or the fault itself, only while nothing has been sent.
         """
         now = self._ports.clock.now()
-        delivery = triggers.parse(event, self._scope, self._plans, now, plans_only=self._settings.plans_only)
+        delivery = triggers.parse(
+            event, self._scope, self._plans, now, plans_only=self._settings.plans_only, http_anonymous=self._settings.http_anonymous
+        )
         results = self._handle_items(delivery)
         self._log_reported(delivery, results)
         if delivery.sqs:
@@ -82,10 +84,10 @@ class InvocationHandler:
                         spec = replace(spec, request=spec.request.model_copy(update={"dry_run": True}))
                     return self._runs.start(spec)
                 case Invalid():
-                    return self._runs.refuse(item.trigger, item.run_id, item.problems)
+                    return replace(self._runs.refuse(item.trigger, item.run_id, item.problems), http_code=item.http_code)
                 case Ignored():
                     self._ports.log("event.ignored", reason=item.reason)
-                    return RunResult(Disposition.IGNORED, {"ignored": item.reason})
+                    return RunResult(Disposition.IGNORED, {"ignored": item.reason}, http_code=item.http_code)
                 case ControlCommand():
                     return execute_command(item, self._ports, self._runs)
                 case _:

@@ -31,11 +31,12 @@ class TriggerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Where the event came from. `id` is stable over repeated deliveries; `time` is the event's own, None if it has none."""
+    """Where the event came from. `id`: stable over repeated deliveries; `time`: its own; `principal`: who asked, if that is shown."""
 
     kind: TriggerKind
     id: str
     time: datetime | None = None
+    principal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +237,8 @@ class PlannedInstance:
     @property
     def loss_class(self) -> LossClass:
         """What an approval is bound to: unknown counts as loses."""
-        if self.loses_data is False:
-            return LossClass.KEEPS
-        return LossClass.DISPOSABLE if self.disposable else LossClass.LOSES
+        at_stake = LossClass.DISPOSABLE if self.disposable else LossClass.LOSES
+        return LossClass.KEEPS if self.loses_data is False else at_stake
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +254,9 @@ class Refusal:
 class Plan:
     """Request + fleet + settings + clock, decided. Plain data: a dry run is another reader of it.
 
-    `waves` holds instance IDs; `settled` the outcomes known before anything is sent (refused, skipped);
-    `covered` what the digest is about; `max_failures` is a count already (a percentage of the whole plan, rounded down);
-    `watch_timeout_s` None means to stop at `accepted`. `showing` and `shown_at` (seconds since 1970): the record of this plan
-    that a person was shown, or is about to be; `needs_showing`: the digest alone approves nothing here. Times are seconds.
+    `waves` holds instance IDs; `settled` the outcomes known before anything is sent; `covered` what the digest is about; `max_failures` is
+    a count already (a percentage of the whole plan, rounded down); `watch_timeout_s` None means to stop at `accepted`. `showing` and
+    `shown_at`: the record of this plan that a person was shown, or is about to be; `needs_showing`: the digest alone approves nothing here.
     """
 
     action: Action

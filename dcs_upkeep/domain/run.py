@@ -82,7 +82,8 @@ class RunResult:
     """What one record came to. `body` is its report, or for an ignored record the reason.
 
     `may_have_sent`: an attempt was begun, so that the platform must not run the event again. `fault`: what went wrong before that.
-    `record`: the queue's own id of the record, if it has one.
+    `record`: the queue's own id of the record, if it has one. `http_code`: for HTTP callers, in place of the
+    disposition's.
     """
 
     disposition: Disposition
@@ -90,3 +91,4 @@ class RunResult:
     may_have_sent: bool = False
     fault: Exception | None = None
     record: str | None = None
+    http_code: int | None = None

@@ -152,6 +152,9 @@ class Settings:
         (), parse_blackout, "Comma-separated ISO dates (whole days in UTC) and intervals `from/to` during which nothing is sent", "none"
     )
     plans_only: bool = _setting(False, _flag, "Accept only the reviewed plans and alarm rules of `plans.json`", "`0`")
+    http_anonymous: bool = _setting(
+        False, _flag, "Take HTTP requests of AWS that came through no authorizer, so that whoever knows the address may ask", "`0`"
+    )
     recheck_s: float = _setting(
         600.0, _seconds(10, 86_400), "How old a reading of data-loss classes may be when an instance is acted on; older ones are read again"
     )

@@ -44,7 +44,7 @@ def _show(context: RunContext, journal: Journal, plan: Plan) -> Plan:
     """Put on record what a person is about to be shown. A plan that is not on record says so, and prints no event that could not work."""
     spec = context.spec
     about = make_about(plan.action, context.settings.region, context.location.project_id, spec.request.backup)
-    by = spec.request.requested_by or f"{spec.trigger.kind} {spec.trigger.id}"
+    by = spec.trigger.principal or spec.request.requested_by or f"{spec.trigger.kind} {spec.trigger.id}"
     shown, showing = ShownPlan(about, plan.covered, context.writer.now(), by), new_showing(context.ports.random)
     try:
         save_showing(journal, plan.digest, showing, shown)

@@ -138,4 +138,4 @@ def _carry_on_here(
 
 
 def _who(trigger: Trigger) -> str:
-    return f"{trigger.kind}:{trigger.id}"
+    return f"{trigger.kind}:{trigger.id}" + (f" by {trigger.principal}" if trigger.principal else "")

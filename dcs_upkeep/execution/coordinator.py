@@ -178,5 +178,5 @@ def spec_on_record(state: RunState) -> RunSpec:
         raise AssertionError("only a run on record has a spec on record")
     told = claimed["trigger"]
     at = datetime.fromisoformat(told["time"]).astimezone(UTC) if told["time"] else None
-    trigger = Trigger(TriggerKind(told["kind"]), told["id"], at)
+    trigger = Trigger(TriggerKind(told["kind"]), told["id"], at, told.get("principal"))
     return RunSpec(parse_request(claimed["request"]), trigger, claimed["run_id"], claimed["named"], claimed["alarm_id"])

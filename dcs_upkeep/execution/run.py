@@ -44,7 +44,13 @@ class Run:
     def _execute(self) -> RunResult:
         context, state = self._context, self._context.state
         requested_by = context.request.requested_by
-        self._ports.log("run.claimed", journal=context.writer.journalled, hops=state.hops, requested_by=requested_by)
+        self._ports.log(
+            "run.claimed",
+            journal=context.writer.journalled,
+            hops=state.hops,
+            requested_by=requested_by,
+            principal=context.spec.trigger.principal,
+        )
         if self._ports.journal is None and not context.request.dry_run:
             self._ports.log("journal.absent", level="warning", reason="a repeated delivery of this event cannot be told from a new one")
         fault: Exception | None = None

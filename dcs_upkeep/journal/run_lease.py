@@ -87,6 +87,7 @@ def make_claim(spec: RunSpec, scope: RunScope, at: float) -> Claimed:
             "kind": spec.trigger.kind.value,
             "id": clip(spec.trigger.id, MOST_ID_BYTES),
             "time": iso(spec.trigger.time) if spec.trigger.time else None,
+            **({"principal": spec.trigger.principal} if spec.trigger.principal else {}),
         },
         scope=scope.as_json(),
     )

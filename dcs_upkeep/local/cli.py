@@ -16,7 +16,7 @@ from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
 from dcs_upkeep.local.demo import let_alarms_fire
 from dcs_upkeep.local.doctor.checks import examine
-from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment
+from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment, user_name
 from dcs_upkeep.local.event_files import fill_in
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 from dcs_upkeep.triggers.plans_file import load_plans
@@ -177,7 +177,16 @@ def _answer(surface: Terminal, here: Environment, body: object, plans: Path, *, 
 
     def handled(log: progress.Progress) -> Mapping[str, Any]:
         try:
-            return bootstrap.handle(body, host=host, clock=here.clock, log=log, journal=here.journal, plans_path=plans, dry_run=dry_run)
+            return bootstrap.handle(
+                body,
+                host=host,
+                clock=here.clock,
+                log=log,
+                journal=here.journal,
+                plans_path=plans,
+                dry_run=dry_run,
+                user=user_name(),
+            )
         except RefusedError as err:
             return err.report
         except SettingsError as err:

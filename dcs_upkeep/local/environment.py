@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -74,6 +75,14 @@ def open_environment(
         if fleet is None:
             raise
         surface.fail(f"{fleet}: {err}. Write a JSON list of instances, or " + '{"count": 24, "tags": {"env": "demo"}}.')
+
+
+def user_name() -> str | None:
+    """Who calls, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # no such user in this container, and no variable that names one
+        return None
 
 
 def _demo_journal(url: str, clock: Clock) -> Journal:

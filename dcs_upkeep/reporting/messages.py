@@ -107,7 +107,9 @@ def _head(report: Report) -> list[str]:
         f"When:    {report['started_at']} to {report['ended_at']}, {report['elapsed_s']:g} s"
         + (f", over {report['hops'] + 1} invocations" if report["hops"] else ""),
         f"Run:     {report['run_id']}",
-        f"Trigger: {trigger['kind']}" + (f", requested by {report['requested_by']}" if report["requested_by"] else ""),
+        f"Trigger: {trigger['kind']}"
+        + (f" by {trigger['principal']}" if trigger["principal"] else "")
+        + (f", requested by {report['requested_by']}" if report["requested_by"] else ""),
     ]
     if plan["digest"]:
         lines.append(f"Digest:  {plan['digest']}" + (f", showing {plan['showing']}" if "showing" in plan else ""))

@@ -19,11 +19,12 @@ REPORT_VERSION = 1
 
 
 class TriggerReport(TypedDict):
-    """Where the event came from."""
+    """Where the event came from. `principal`: who asked, as the trigger shows it."""
 
     kind: str
     id: str
     time: str | None
+    principal: str | None
 
 
 class PlanReport(TypedDict):
@@ -151,7 +152,9 @@ def summarize(
         run_id=header.run_id,
         status=status.value,
         replayed=False,
-        trigger=TriggerReport(kind=trigger.kind.value, id=trigger.id, time=iso(trigger.time) if trigger.time else None),
+        trigger=TriggerReport(
+            kind=trigger.kind.value, id=trigger.id, time=iso(trigger.time) if trigger.time else None, principal=trigger.principal
+        ),
         tool_version=__version__,
         region=header.location.region,
         project_id=header.location.project_id,

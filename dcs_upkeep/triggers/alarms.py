@@ -48,7 +48,7 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser) -> Del
         return parser.refuse(trigger, join(path, "time"), what, "Use Cloud Eye's own message format.")
     status = body.get("alarm_status")
     if reason := NOTHING_TO_DO.get(status) if isinstance(status, str) else None:
-        return Ignored(trigger, f"{reason}; only an alarm that begins starts a run", run_id=parser.run_id(trigger))
+        return Ignored(trigger, f"{reason}; only an alarm that begins starts a run", run_id=parser.run_id(trigger), kind="Cloud Eye alarm")
     if status != "alarm":
         what = f"{shorten(status)} is not a valid alarm status"
         return parser.refuse(trigger, join(path, "alarm_status"), what, f"Only alarm and {', '.join(NOTHING_TO_DO)} are known.")
@@ -69,12 +69,6 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser) -> Del
     # One rule over all instances fires under one id, and for several of them in the same second.
     trigger = replace(trigger, id=f"{trigger.id}/{instance_id}")
     return parser.request({**rule.request, "instances": [instance_id]}, path, trigger, alarm_id)
-
-
-def refuse_cloudwatch(body: Mapping[str, Any], path: str, trigger: Trigger, parser: PayloadParser) -> DeliveryItem:
-    """A CloudWatch alarm does not say which DCS instance it is about, so no rule could act on it."""
-    what = f"this is the CloudWatch alarm {shorten(body.get('AlarmName'))}, which is not about a DCS instance"
-    return parser.refuse(trigger, path, what, "Use Cloud Eye alarms, and add a rule under alarms in plans.json.")
 
 
 def _instance_of(body: Mapping[str, Any], details: Mapping[str, Any]) -> str | None:

@@ -12,13 +12,17 @@ from dcs_upkeep.domain.run import ControlCommand, RunSpec
 
 @dataclass(frozen=True, slots=True)
 class RunIdScope:
-    """What makes a run id unique beside its trigger, and this invocation's own id. `function` is without its version."""
+    """What makes a run id unique beside its trigger, and this invocation's own id. `function` is without its version.
+
+    `user`: who works at this host, if it knows; such a person sends direct events.
+    """
 
     host: str
     function: str
     region: str
     project_id: str
     request_id: str
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +35,30 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """One record that asks for nothing, and why it was ignored."""
+    """One record that asks for nothing, and why it was ignored. `kind`: of what sort it is; `http_code`: for HTTP callers."""
 
     trigger: Trigger
     reason: str
     record: str | None = None
     run_id: str = ""
+    kind: str | None = None
+    http_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """One record that is not valid, with everything that is wrong."""
+    """One record that is not valid, with everything that is wrong.
+
+    `kind`: of what sort it is, if it has nothing to do with this function: of many of one sort one is told. None: it may be meant for us.
+    `http_code`: for HTTP callers, in place of what every refused request is answered.
+    """
 
     trigger: Trigger
     problems: tuple[Problem, ...]
     run_id: str
     record: str | None = None
+    kind: str | None = None
+    http_code: int | None = None
 
 
 DeliveryItem = StartRun | ControlCommand | Ignored | Invalid

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dcs_upkeep.domain.model import Trigger, TriggerKind
@@ -19,9 +19,10 @@ from dcs_upkeep.domain.problems import join, shorten
 from dcs_upkeep.domain.timestamps import iso
 from dcs_upkeep.triggers.alarms import is_alarm, read_alarm
 from dcs_upkeep.triggers.delivery import DeliveryItem, StartRun
+from dcs_upkeep.triggers.foreign import EVENTBRIDGE, OURS
 from dcs_upkeep.triggers.http_requests import http
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_twice_encoded
-from dcs_upkeep.triggers.payload import OURS, PayloadParser
+from dcs_upkeep.triggers.payload import PayloadParser
 from dcs_upkeep.triggers.records import (
     Event,
     Part,
@@ -155,7 +156,7 @@ def eventbridge(event: Event, path: str, parser: PayloadParser) -> tuple[Part, .
     if fault is None and not event["detail"]:
         what = f"the detail of this {shorten(event.get('detail-type'))} event from {shorten(event.get('source'))} is empty"
         fix = "Use EventBridge Scheduler with an input, or give the rule's target an input with the request."
-        fault = parser.refuse(trigger, where, what, fix)
+        fault = replace(parser.refuse(trigger, where, what, fix), kind=EVENTBRIDGE)
     return (Part(trigger, event["detail"], where, fault, within=event),)
 
 

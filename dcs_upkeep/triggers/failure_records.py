@@ -20,11 +20,14 @@ def is_failure_record(event: Event) -> bool:
     return any(payload in event and isinstance(event.get(context), dict) for payload, context, _ in _FORMS)
 
 
-def read_failure_record(event: Event, path: str, parser: PayloadParser) -> Part:
-    """The event in the record, with the id of the invocation that failed. What succeeded is not carried out once more."""
+def read_failure_record(event: Event, path: str, sender: Trigger, parser: PayloadParser) -> Part:
+    """The event in the record, with the id of the invocation that failed. What succeeded is not carried out once more.
+
+    `sender`: the trigger by which the record came.
+    """
     payload, context_name, id_name = next(form for form in _FORMS if form[0] in event and isinstance(event.get(form[1]), dict))
     context = event[context_name]
-    trigger = Trigger(TriggerKind.DIRECT, text_at(context, id_name) or parser.scope.request_id)
+    trigger = Trigger(TriggerKind.DIRECT, text_at(context, id_name) or parser.scope.request_id, principal=sender.principal)
     condition = context.get("condition")
     if isinstance(condition, str) and condition.strip().lower() == "success":
         reason = "this is the record of an invocation that succeeded; only the event of one that failed is carried out"

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dcs_upkeep.domain.errors import Problem
 from dcs_upkeep.domain.model import Trigger, TriggerKind
 from dcs_upkeep.domain.problems import join, shorten
+from dcs_upkeep.triggers.http_access import turned_away
 from dcs_upkeep.triggers.payload import PayloadParser, keyed_by_caller
+from dcs_upkeep.triggers.principal import http_principal
 from dcs_upkeep.triggers.records import Event, Part, text_at
 
 KEY_HEADER = "idempotency-key"
@@ -21,7 +23,9 @@ _KEY_FORM = "Write 1 to 256 letters, digits or ._:/@+-, starting with a letter o
 def http(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
     """The body, plain or base64. The key of its run is the request's run_id, else the Idempotency-Key header, else the request's id."""
     context = event["requestContext"] if isinstance(event.get("requestContext"), dict) else {}
-    trigger = Trigger(TriggerKind.HTTP, text_at(context, "requestId") or parser.scope.request_id)
+    trigger = Trigger(TriggerKind.HTTP, text_at(context, "requestId") or parser.scope.request_id, principal=http_principal(event))
+    if (turned := turned_away(event, path, trigger, parser)) is not None:
+        return (Part(trigger, item=turned),)
     key, problem = _caller_key(event, path)
     if key is not None:
         trigger = keyed_by_caller(trigger, key)

@@ -9,25 +9,30 @@ from dataclasses import replace
 from datetime import datetime
 
 from dcs_upkeep.domain.model import Trigger, TriggerKind
-from dcs_upkeep.domain.problems import shorten
-from dcs_upkeep.triggers.alarms import refuse_cloudwatch
 from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem, RunIdScope, StartRun
 from dcs_upkeep.triggers.envelopes import Envelope, find_envelope
 from dcs_upkeep.triggers.failure_records import is_failure_record, read_failure_record
-from dcs_upkeep.triggers.foreign import describe_foreign
+from dcs_upkeep.triggers.foreign import look_closer, recognise
 from dcs_upkeep.triggers.json_input import InvalidJsonError, check_depth, decode, parse_twice_encoded
-from dcs_upkeep.triggers.payload import OURS, PayloadParser
+from dcs_upkeep.triggers.payload import PayloadParser
 from dcs_upkeep.triggers.plans_file import PlansFile
+from dcs_upkeep.triggers.principal import line, senders, sign
 from dcs_upkeep.triggers.records import MAX_RECORDS, Event, Part
 
 MOST_ENVELOPES = 3  # one inside the other
 MOST_FAILURES = 3  # records of failures, one inside the other: a redriven event may fail again
 
 
-def parse(event: object, scope: RunIdScope, plans: PlansFile | None, now: datetime, *, plans_only: bool = False) -> Delivery:
-    """What an event asks for. `now`: for its age. `plans_only`: requests that are written out are refused."""
+def parse(
+    event: object, scope: RunIdScope, plans: PlansFile | None, now: datetime, *, plans_only: bool = False, http_anonymous: bool = False
+) -> Delivery:
+    """What an event asks for. `now`: for its age. `plans_only`: requests that are written out are refused.
+
+    `http_anonymous`: an HTTP request of AWS is taken although nobody's identity was checked.
+    """
     opening = _Opening()
-    items = tuple(opening.carried(Part(Trigger(TriggerKind.DIRECT, scope.request_id), event), PayloadParser(scope, plans, now, plans_only)))
+    direct = Trigger(TriggerKind.DIRECT, scope.request_id, principal=line(scope.user))
+    items = tuple(opening.carried(Part(direct, event), PayloadParser(scope, plans, now, plans_only, http_anonymous)))
     answered = None if opening.failures else opening.outermost
     return Delivery(
         opening.outermost or TriggerKind.DIRECT,
@@ -50,23 +55,30 @@ class _Opening:
 
     def carried(self, part: Part, parser: PayloadParser, envelopes: int = 0) -> list[DeliveryItem]:
         """What became of one record. `envelopes`: how many it is in."""
+        items = self._read(part, parser, envelopes)
+        if part.within is None:
+            return items
+        is_opened = isinstance(part.content, dict) and find_envelope(part.content) is not None
+        return [parser.named(item, part.within, part.content, is_opened=is_opened) for item in items]
+
+    def _read(self, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
         if part.item is not None:
             return [part.item]
         try:
             value = _value_of(part.content, parser)
         except InvalidJsonError as err:
             return [parser.refuse(part.trigger, part.path, str(err))]
+        first = value[0] if isinstance(value, list) and value else value  # AppSync asks for several fields in one list
+        if isinstance(first, dict) and not is_failure_record(first) and (found := recognise(first)) is not None:
+            return [parser.foreign(part.trigger, part.path, found)]
         if not isinstance(value, dict):
             return [parser.value(value, part.path, part.trigger)]
         if is_failure_record(value):
             return self._redriven(value, part, parser, envelopes)
         if envelope := find_envelope(value):
             return self._opened(envelope, value, part, parser, envelopes)
-        if "AlarmName" in value and "NewStateValue" in value:
-            return [refuse_cloudwatch(value, part.path, part.trigger, parser)]
-        if OURS.isdisjoint(value):
-            what = f"this looks like {describe_foreign(value)}{_named(part.within)}, which this function does not handle"
-            return [parser.refuse(part.trigger, part.path, what)]
+        if (found := look_closer(value)) is not None:
+            return [parser.foreign(part.trigger, part.path, found)]
         return [_keyed(parser.value(value, part.path, part.trigger), part, parser)]
 
     def _redriven(self, event: Event, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
@@ -75,7 +87,7 @@ class _Opening:
         if self.failures > MOST_FAILURES:
             what = f"records of failed invocations stand one inside the other, more than {MOST_FAILURES} deep"
             return [parser.refuse(part.trigger, part.path, what, "Send the event that is in them.")]
-        return self.carried(read_failure_record(event, part.path, parser), replace(parser, trusted=False), envelopes)
+        return self.carried(read_failure_record(event, part.path, part.trigger, parser), replace(parser, trusted=False), envelopes)
 
     def _opened(self, envelope: Envelope, event: Event, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
         """What an envelope carries, record by record. An alarm is no envelope: it ends here."""
@@ -93,9 +105,9 @@ class _Opening:
             return [parser.refuse(trigger, part.path, f"the event holds more than {MAX_RECORDS} records", "Send fewer in one event.")]
         self._records += len(parts)
         items: list[DeliveryItem] = []
-        for inner in parts:
+        for inner, sender in zip(parts, senders(envelope.kind, event, len(parts)), strict=True):
             timed = inner if inner.trigger.time else replace(inner, trigger=replace(inner.trigger, time=trigger.time))
-            found = self.carried(timed, parser, envelopes + 1)
+            found = [sign(item, sender) for item in self.carried(timed, parser, envelopes + 1)]
             if envelopes == 0 and inner.record is not None:
                 found = [replace(item, record=inner.record) for item in found]
                 if inner.group is not None:
@@ -111,13 +123,6 @@ def _value_of(content: object, parser: PayloadParser) -> object:
         return text if parser.is_plain(text) else parse_twice_encoded(text)
     check_depth(content)
     return content
-
-
-def _named(event: Event | None) -> str:
-    """The event that holds a content, by its source and type."""
-    if event is None:
-        return ""
-    return f" in the event {shorten(event.get('detail-type') or event.get('type'))} from {shorten(event.get('source'))}"
 
 
 def _keyed(item: DeliveryItem, part: Part, parser: PayloadParser) -> DeliveryItem:

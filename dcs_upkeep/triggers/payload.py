@@ -14,6 +14,7 @@ from dcs_upkeep.domain.problems import join, shorten, suggest_or_list
 from dcs_upkeep.domain.request import Request, parse_request
 from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
+from dcs_upkeep.triggers.foreign import Foreign, by_source
 from dcs_upkeep.triggers.json_input import looks_like_json
 from dcs_upkeep.triggers.plans_file import PlansFile
 
@@ -30,9 +31,8 @@ FROM_ANYWHERE = frozenset({"halt", "status"})
 TRUSTED = frozenset({TriggerKind.DIRECT, TriggerKind.TIMER, TriggerKind.SCHEDULER, TriggerKind.SELF})
 # Whose sender may name the run: these have no id of their own that outlives a second sending.
 KEYED_BY_REQUEST = frozenset({TriggerKind.DIRECT, TriggerKind.HTTP, TriggerKind.KAFKA, TriggerKind.ROCKETMQ})
-# An object with none of these, and that is no envelope, is not meant for this function.
-OURS = frozenset({"command", "resume", "report_version", *Request.model_fields})
 REQUEST_FORM = 'Write {"action": "restart", "instances": ["<id>"]}, or {"plan": "<name>"}.'
+_SESSION = re.compile(r"(:assumed-role/[^/]+)/.*", re.DOTALL)
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", re.ASCII)
 
 
@@ -44,6 +44,7 @@ class PayloadParser:
     plans: PlansFile | None
     now: datetime
     plans_only: bool = False
+    http_anonymous: bool = False
     trusted: bool = True
 
     def run_id(self, trigger: Trigger) -> str:
@@ -62,6 +63,20 @@ class PayloadParser:
     def refuse(self, trigger: Trigger, path: str, what: str, fix: str = REQUEST_FORM) -> Invalid:
         """The same for one problem."""
         return self.invalid(trigger, (Problem(path, what, fix),))
+
+    def foreign(self, trigger: Trigger, path: str, found: Foreign) -> Invalid:
+        """The same for what is another service's."""
+        return replace(self.refuse(trigger, path, found.what, found.fix), kind=found.kind)
+
+    def named(self, item: DeliveryItem, envelope: Mapping[str, object], content: object, *, is_opened: bool) -> DeliveryItem:
+        """The item; if it is refused and a service's own event, by the source and type that its envelope shows.
+
+        `is_opened`: the content was an envelope itself.
+        """
+        if not isinstance(item, Invalid):
+            return item
+        found = by_source(envelope, content, is_named=item.kind is not None, is_opened=is_opened)
+        return item if found is None else replace(self.foreign(item.trigger, "", found), record=item.record)
 
     def is_plain(self, text: str) -> bool:
         """Whether a text is no JSON and yet something: the plain name of a reviewed plan, or our own report."""
@@ -181,7 +196,11 @@ class PayloadParser:
 
 
 def keyed_by_caller(trigger: Trigger, key: str) -> Trigger:
-    """The trigger with the key that its caller chose. What tells callers apart belongs here: two may choose one key for two things."""
+    """The trigger with the key that its caller chose. Two callers of an address may choose one key for two things: it is each one's own."""
+    if trigger.kind is TriggerKind.HTTP and trigger.principal:
+        # The session of a role is another one at the next try.
+        caller = _SESSION.sub(r"\1", trigger.principal)
+        key = f"{hashlib.sha256(caller.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}/{key}"
     return replace(trigger, id=key)
 
 

@@ -37,10 +37,11 @@ def http_answer(*results: RunResult) -> dict[str, Any]:
     codes = [_http_code(result) for result in results]
     # An error code after something may have been sent would invite the caller to send it again.
     is_safe = len(results) == 1 or not any(result.may_have_sent for result in results)
+    code = max(codes if is_safe else [code for code in codes if code < 400] or [200])
     body = results[0].body if len(results) == 1 else {"runs": [dict(result.body) for result in results]}
     return {
-        "statusCode": max(codes if is_safe else [code for code in codes if code < 400] or [200]),
-        "headers": {"Content-Type": "application/json"},
+        "statusCode": code,
+        "headers": {"Content-Type": "application/json", **({"Allow": "POST"} if code == 405 else {})},
         "body": json.dumps(body),
         "isBase64Encoded": False,
     }
@@ -48,7 +49,7 @@ def http_answer(*results: RunResult) -> dict[str, Any]:
 
 def _http_code(result: RunResult) -> int:
     told = Disposition.DONE if result.may_have_sent and result.disposition is not Disposition.RUNNING else result.disposition
-    code = ANSWERS[told].http_code
+    code = result.http_code or ANSWERS[told].http_code
     return 202 if code == 200 and result.body.get("status") == RunStatus.DEFERRED else code
 
 

@@ -10,7 +10,6 @@ import pytest
 from dcs_upkeep.domain.model import TriggerKind
 from dcs_upkeep.triggers import parser
 from dcs_upkeep.triggers.envelopes import ENVELOPES
-from dcs_upkeep.triggers.foreign import FOREIGN, describe_foreign
 from tests.triggers.test_triggers import ENVELOPES as SAMPLES
 from tests.triggers.test_triggers import NOW, PLANS, REQUEST, SCOPE, alarm
 
@@ -45,9 +44,3 @@ def test_an_event_is_recognised_by_its_own_row_first(name: str) -> None:
 )
 def test_of_two_rows_that_recognise_an_event_the_more_particular_reads_it(event: Any, kind: str) -> None:
     assert parser.parse(event, SCOPE, PLANS, NOW).kind == kind
-
-
-@pytest.mark.parametrize("row", FOREIGN, ids=lambda row: row[0])
-def test_each_foreign_event_is_described(row: tuple[str, object, str]) -> None:
-    key, value, what = row
-    assert describe_foreign({key: value if value is not None else {}}) == what

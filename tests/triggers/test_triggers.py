@@ -143,7 +143,11 @@ ENVELOPES: dict[str, tuple[Any, str, str]] = {
     "apig": (lambda content: apig(json.dumps(content)), "http", "r1"),
     "apig base64": (lambda content: apig(base64.b64encode(json.dumps(content).encode()).decode(), isBase64Encoded=True), "http", "r1"),
     "function url": (
-        lambda content: {"version": "2.0", "requestContext": {"http": {}, "requestId": "r1"}, "body": json.dumps(content)},
+        lambda content: {
+            "version": "2.0",
+            "requestContext": {"http": {}, "requestId": "r1", "authorizer": {"iam": {"userArn": "arn:aws:iam::123456789012:user/ann"}}},
+            "body": json.dumps(content),
+        },
         "http",
         "r1",
     ),
@@ -218,8 +222,8 @@ def test_sqs_names_the_message_that_is_to_come_back() -> None:
 @pytest.mark.parametrize(
     ("event", "word"),
     [
-        ({"Records": [{"eventSource": "aws:s3", "s3": {}}]}, "aws:s3"),
-        ({"Records": [{"eventName": "ObjectCreated", "s3": {"bucket": {}}}]}, "S3, OBS"),
+        ({"Records": [{"eventSource": "aws:s3", "s3": {}}]}, "S3 notification"),
+        ({"Records": [{"eventName": "ObjectCreated", "s3": {"bucket": {}}}]}, "OBS or S3"),
         ({"cts": {"trace_id": "x"}}, "CTS"),
         ({"lts": {"data": "x"}}, "LTS"),
         ({"trigger_type": "DIS"}, "DIS"),
@@ -227,7 +231,7 @@ def test_sqs_names_the_message_that_is_to_come_back() -> None:
         ({"AlarmName": "x", "NewStateValue": "ALARM"}, "CloudWatch alarm"),
         ({"hello": "world"}, "hello"),
         ({}, "empty"),
-        (smn(json.dumps({"AlarmName": "x", "NewStateValue": "ALARM"})), "CloudWatch alarm 'x'"),
+        (smn(json.dumps({"AlarmName": "x", "NewStateValue": "ALARM"})), "CloudWatch alarm ('x'"),
         ({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}, "id": "z"}, "Scheduled Event"),
         (smn(TEXT, type="SubscriptionConfirmation"), "SubscriptionConfirmation"),
         ({"requestContext": {}, "body": None}, "no body"),

@@ -60,6 +60,7 @@ def examine(environ: Mapping[str, str], plans_path: Path, clock: Clock | None = 
         yield Finding("look", "all else", "not checked", "Correct the settings first.")
         return
     yield from _settings(settings)
+    yield from _addresses(settings)
     plans = yield from _plans(plans_path, settings)
     adapters = Adapters(host, settings, clock, Silent())
     yield from _clock(settings, clock)
@@ -81,6 +82,16 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", "settings", f"{where}; at most {settings.max_instances} instances; allowed: {actions}")
     if not settings.topics:
         yield Finding("look", "UPKEEP_TOPICS", "no topic is set: reports are in the log alone", "Set an SMN or SNS topic.")
+
+
+def _addresses(settings: Settings) -> Iterator[Finding]:
+    """Who may ask over HTTP. What was set up in front of the function cannot be seen from here."""
+    if settings.http_anonymous:
+        said = "whoever reaches a function URL or an API of this function may ask for what the settings allow"
+        yield Finding("look", "UPKEEP_HTTP_ANONYMOUS", said, "Unset it, and set the address to IAM authorisation.")
+    said = "an event of Huawei Cloud's APIG does not show who calls, so the function cannot refuse strangers"
+    fix = "If there is an APIG trigger, set its API to IAM or App authentication, never to none."
+    yield Finding("look", "APIG", said, fix)
 
 
 def _plans(path: Path, settings: Settings) -> Generator[Finding, None, PlansFile]:

@@ -1,0 +1,156 @@
+"""Events of other services: each is named as what it is, none reaches DCS, and no event of ours is taken for one."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dcs_upkeep.domain.errors import RefusedError
+from dcs_upkeep.triggers.delivery import Invalid, StartRun
+from dcs_upkeep.triggers.foreign import GENERAL, SHAPES, look_closer, recognise
+from dcs_upkeep.triggers.parser import parse as parse_event
+from tests.triggers import samples_aws, samples_huawei
+from tests.triggers.test_triggers import ENVELOPES, NOW, PLANS, REQUEST, SCOPE, alarm, one, parse, smn, sqs
+from tests.world import World, world
+
+SAMPLES = [*samples_aws.SAMPLES, *samples_huawei.SAMPLES]
+IDS = [f"{number}-{name}" for number, (name, _) in enumerate(SAMPLES)]
+
+
+def bare(text: str) -> str:
+    """Without the quotation marks about what an event says of itself."""
+    return text.replace("'", "")
+
+
+def test_there_are_many() -> None:
+    assert len(SAMPLES) >= 120
+
+
+@pytest.mark.parametrize(("name", "event"), SAMPLES, ids=IDS)
+def test_a_foreign_event_is_refused_by_name(name: str, event: Any) -> None:
+    item = one(event)
+    assert isinstance(item, Invalid)
+    assert bare(name) in bare(item.problems[0].what)
+    assert item.problems[0].fix
+    assert item.kind
+    assert len(item.problems) == 1
+    assert len(item.problems[0].what) < 400
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[World]:
+    with world(1) as here:
+        yield here
+
+
+@pytest.mark.parametrize(("name", "event"), SAMPLES, ids=IDS)
+def test_it_makes_no_call_and_one_kind_of_exception(name: str, event: Any, place: World) -> None:
+    place.emu.truth.forget()
+    with pytest.raises(RefusedError, match="Refused, nothing was sent"):
+        place.run(event)
+    assert {record.operation for record in place.emu.truth.requests} <= {"publish"}
+
+
+@pytest.mark.parametrize(("name", "event"), [row for row in SAMPLES if isinstance(row[1], dict) and "record" not in row[1]])
+def test_in_the_message_of_a_topic_or_a_queue_it_is_named_as_well(name: str, event: Any) -> None:
+    if {"detail-type", "specversion", "events", "requestContext"} & set(event):
+        return  # an envelope of its own
+    for carrier in (samples_aws.in_sns(event), smn(json.dumps(event)), sqs(json.dumps(event))):
+        item = one(carrier)
+        assert isinstance(item, Invalid)
+        assert bare(name) in bare(item.problems[0].what)
+        assert item.kind
+
+
+def test_kinds_are_few_whatever_the_events_say() -> None:
+    """They are what operators are told once an hour: a stranger's text in them would make as many as he likes."""
+    kinds = {one(event).kind for _, event in SAMPLES}
+    rows = {row.name.split(" ", 1)[1] for row in (*SHAPES, *GENERAL)}
+    assert kinds <= rows | {"EventBridge event", "EventGrid event", "unknown event"}
+
+
+def test_every_row_is_reached() -> None:
+    """A row behind a wider one would never be read. (Rows may share a name.)"""
+    named = {one(event).kind for _, event in SAMPLES}
+    unseen = {row.name.split(" ", 1)[1] for row in SHAPES} - named
+    assert unseen <= UNSAMPLED
+
+
+UNSAMPLED = {
+    "AppConfig extension event",
+    "Batch job",
+    "Bedrock knowledge base transformation",
+    "APIG WebSocket event",
+    "IoT device event",
+    "Lex request",
+    "Pinpoint campaign event",
+    "stream's time window",
+}
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_no_event_of_ours_is_taken_for_a_foreign_one(name: str) -> None:
+    for content in (REQUEST, {"plan": "nightly"}, {"action": "reboot", "instances": []}, {"command": "halt"}):
+        event = ENVELOPES[name][0](content)
+        assert not isinstance(event, dict) or recognise(event) is None
+        for item in parse(event).items:
+            assert not isinstance(item, Invalid) or item.kind is None
+
+
+@pytest.mark.parametrize("typo", [{"acton": "restart", "instnaces": []}, {"Plan": "x"}, {"instance": ["a"]}, {"name": "weekly"}])
+def test_a_misspelt_request_gets_its_problems_listed_and_no_foreign_name(typo: Any) -> None:
+    assert look_closer(typo) is None
+    assert one(smn(json.dumps(typo))).kind is None
+
+
+def test_a_request_from_a_clouds_own_source_is_read() -> None:
+    """Whether well or badly written: its problems say more than its source."""
+    event = samples_aws.rule("aws.partner/x", "t", **REQUEST)
+    assert isinstance(one(event), StartRun)
+    assert one(samples_aws.rule("aws.x", "t", action="reboot", instances=["no"])).kind is None
+
+
+def test_a_stranger_cannot_write_lines_of_ours() -> None:
+    item = one({"cts": {"service_type": "a\nb\u202ec", "trace_name": "x" * 5000}})
+    assert "\n" not in item.problems[0].what
+    assert "\u202e" not in item.problems[0].what
+    assert len(item.problems[0].what) < 400
+
+
+@pytest.mark.parametrize("status", ["ok", "insufficient_data"])
+def test_an_alarm_that_asks_for_nothing_is_said_in_the_log_alone(status: str, place: World) -> None:
+    place.emu.truth.forget()
+    assert "only an alarm that begins" in place.run(smn(alarm(alarm_status=status)))["ignored"]
+    assert place.emu.truth.requests == []
+
+
+def mutations(event: Any, seed: int) -> Iterator[Any]:
+    """The event with one value replaced or removed, at a place by chance."""
+    chance = random.Random(seed)
+    for _ in range(12):
+        changed = copy.deepcopy(event)
+        place = changed
+        while isinstance(place, dict | list) and place:
+            key = chance.choice(list(place) if isinstance(place, dict) else range(len(place)))
+            inner = place[key]
+            if not isinstance(inner, dict | list) or not inner or chance.random() < 0.4:
+                if chance.random() < 0.3:
+                    del place[key]
+                else:
+                    place[key] = chance.choice([None, 0, -1.5, True, "", "x" * 300, "\ud800", [], {}, [None], {"a": {}}, 10**30])
+                break
+            place = inner
+        yield changed
+
+
+def test_a_changed_sample_never_breaks_the_parser() -> None:
+    for number, (_, event) in enumerate(SAMPLES):
+        for changed in mutations(event, number):
+            delivery = parse_event(changed, SCOPE, PLANS, NOW)
+            assert delivery.items or isinstance(changed, list)
+            assert not any(isinstance(item, StartRun) for item in delivery.items)
