@@ -291,3 +291,6 @@ _FIELDS: Mapping[str, Mapping[str, object]] = {
 def _fields_of(steps: list[str]) -> Iterable[str]:
     """The names that may stand below these."""
     return _FIELDS.get(steps[-1] if steps else "", Request.model_fields)
+
+
+FIELD_NAMES = frozenset(name for fields in _FIELDS.values() for name in fields)
