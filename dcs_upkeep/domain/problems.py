@@ -15,18 +15,20 @@ from dcs_upkeep.domain.errors import Problem
 
 LONGEST = 60  # characters of a stranger's text in a message
 MOST = 5  # names in a reason; the report has the rest
-# What can break a line or make it read as something else: control characters, line and paragraph separators, marks that turn the
-# direction, characters without width or without ink, halves of pairs. Between letters that are not ASCII, the joiners are spelling.
-_FORGING = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164"
-    "\\ud800-\\udfff\\ufeff\\uffa0\\ufff9-\\ufffb\\U0001d173-\\U0001d17a\\U000e0000-\\U000e007f]"
-    "|(?<![^\\x00-\\x7f])[\\u200c\\u200d]|[\\u200c\\u200d](?![^\\x00-\\x7f])"
-)
+# Printable by Python's account, and yet without ink: a name with one of these reads like another name.
+_INVISIBLE = re.compile("[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u2800\\u3164\\uffa0]")
+_SPACES = re.compile("[\\u00a0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u3000]")
 
 
 def one_line(text: str) -> str:
-    """A stranger's text as part of a line of ours: nothing in it can end the line, turn it round or hide. All else stays as it is."""
-    return _FORGING.sub("?", text)
+    """A stranger's text as part of a line of ours: nothing in it can end the line, turn it round or hide. All else stays as it is.
+
+    What goes are control characters, line and paragraph separators, marks of direction, what has no width, and halves of pairs: Python
+    calls none of them printable. A wide space is a space.
+    """
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(sign if _is_plain(sign) else "?" for sign in _SPACES.sub(" ", text))
 
 
 def json_line(value: object) -> str:
@@ -36,7 +38,13 @@ def json_line(value: object) -> str:
 
 def escape(text: str) -> str:
     """The same for a JSON text that is there already."""
-    return _FORGING.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(sign if _is_plain(sign) or _SPACES.match(sign) else json.dumps(sign)[1:-1] for sign in text)
+
+
+def _is_plain(sign: str) -> bool:
+    return sign.isprintable() and not _INVISIBLE.match(sign)
 
 
 def shorten(value: object) -> str:

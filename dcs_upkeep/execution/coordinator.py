@@ -96,7 +96,7 @@ class RunCoordinator:
         return RunResult(disposition, report)
 
     def refuse_event(self, trigger: Trigger, run_id: str, problems: Sequence[Problem]) -> RunResult:
-        """An event that is no valid request. With a journal the topics hear of the first of its kind in an hour: storms are made of these."""
+        """An event that is no valid request. With a journal the topics hear of the first of its kind in an hour."""
         report = self._refused(trigger, run_id, problems)
         if is_told(self._ports, self.scope, trigger, problems, report):
             publish(self._ports, report)

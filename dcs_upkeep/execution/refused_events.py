@@ -1,4 +1,4 @@
-"""Whether the topics are told of an event that is no valid request: of each kind the first in an hour, with how many were not told before."""
+"""Whether the topics are told of an event that is no valid request: of each kind the first in an hour."""
 
 from __future__ import annotations
 

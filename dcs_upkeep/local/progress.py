@@ -17,7 +17,8 @@ from dcs_upkeep.reporting.bounded import brief_next
 from dcs_upkeep.reporting.sentences import is_fine, sentence, wave_words
 
 MOST_NAMES = 30  # of one group; `--json` has all
-NEXT_BYTES = 4_000  # two screens; an event that is longer is no longer copied by hand
+APPROVING_BYTES = 600  # an approving event that is longer is told as the event that was sent, with the approval
+NEXT_BYTES = 100_000
 
 
 class Progress(Protocol):
