@@ -19,8 +19,10 @@ from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, Topic
+from dcs_upkeep.domain.problems import first_problems
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.invocation import InvocationHandler
+from dcs_upkeep.reporting.sentences import message_of
 from dcs_upkeep.triggers.delivery import RunIdScope
 from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
 
@@ -165,16 +167,16 @@ def _invoke(
     user: str | None,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
-    log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s))
+    log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
     try:
         settings = read_settings(host.setting)
         plans = _plans(plans_path)
-        log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s))
+        log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
         ports = adapters.ports()
     except SettingsError as err:
         # Without settings there is no topic to tell; the log line and the failed invocation are what is left.
-        for problem in err.problems:
+        for problem in first_problems(err.problems):
             log("settings.refused", level="error", path=problem.path, reason=problem.what, next=problem.fix)
         log("run.reported", level="error", ending="fault", status="failed", reason=str(err))
         raise

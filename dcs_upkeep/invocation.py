@@ -17,12 +17,15 @@ from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult, RunSco
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.commands import execute_command
 from dcs_upkeep.execution.coordinator import RunCoordinator
+from dcs_upkeep.reporting.bounded import ANSWER_BYTES, bounded_answer, brief_next
 from dcs_upkeep.reporting.run_log import canonical_fields
 from dcs_upkeep.triggers import Delivery, Ignored, Invalid, RunIdScope, StartRun
 from dcs_upkeep.triggers.delivery import DeliveryItem
 from dcs_upkeep.triggers.plans_file import PlansFile
 from dcs_upkeep.triggers.responses import ANSWERS, error_sentence, held_back, http_answer, queue_answer
 
+MOST_TOLD = 5  # records in one error text
+NEXT_BYTES = 1_500  # of each
 BAD = frozenset({Disposition.REFUSED, Disposition.REUSED, Disposition.FAULT})
 
 
@@ -48,15 +51,17 @@ class InvocationHandler:
             event, self._scope, self._plans, now, plans_only=self._settings.plans_only, http_anonymous=self._settings.http_anonymous
         )
         results = self._handle_items(delivery)
-        self._log_reported(delivery, results)
+        for result in results:
+            self._log_reported(delivery, result)
         if delivery.sqs:
             return queue_answer(results)
         if delivery.http:
-            return http_answer(*results)
+            most = ANSWER_BYTES // len(results)
+            return http_answer(*(replace(result, body=bounded_answer(result.body, in_text=True, most=most)) for result in results))
         _raise_if_nothing_was_sent(results)
         if delivery.several:
-            return {"runs": [dict(result.body) for result in results]}
-        return dict(results[0].body)
+            return bounded_answer({"runs": [dict(result.body) for result in results]})
+        return bounded_answer(results[0].body)
 
     def _handle_items(self, delivery: Delivery) -> list[RunResult]:
         """Record by record. In a FIFO group nothing is carried out after one that failed, so that all come back in their order."""
@@ -84,7 +89,7 @@ class InvocationHandler:
                         spec = replace(spec, request=spec.request.model_copy(update={"dry_run": True}))
                     return self._runs.start(spec)
                 case Invalid():
-                    return replace(self._runs.refuse(item.trigger, item.run_id, item.problems), http_code=item.http_code)
+                    return replace(self._runs.refuse_event(item.trigger, item.run_id, item.problems), http_code=item.http_code)
                 case Ignored():
                     self._ports.log("event.ignored", reason=item.reason)
                     return RunResult(Disposition.IGNORED, {"ignored": item.reason}, http_code=item.http_code)
@@ -96,15 +101,13 @@ class InvocationHandler:
             self._ports.log("run.failed", level="error", reason=describe_error(err))
             return RunResult(Disposition.FAULT, {"failed": describe_error(err)}, fault=err)
 
-    def _log_reported(self, delivery: Delivery, results: Sequence[RunResult]) -> None:
-        """The one line that stands alone: what became of this invocation."""
-        is_bad = any(result.disposition in BAD or result.body.get("status") in ("failed", "partial") for result in results)
-        level = "error" if is_bad else "info"
-        if len(results) == 1:
-            self._ports.log("run.reported", level=level, ending=results[0].disposition.value, **canonical_fields(results[0].body))
-            return
-        runs = [{"ending": result.disposition.value, **canonical_fields(result.body)} for result in results]
-        self._ports.log("run.reported", level=level, trigger={"kind": delivery.kind.value}, runs=runs)
+    def _log_reported(self, delivery: Delivery, result: RunResult) -> None:
+        """The one line that stands alone: what became of this record. Filters and alarms see a line, never what is inside a list."""
+        is_bad = result.disposition in BAD or result.body.get("status") in ("failed", "partial")
+        fields = {"trigger": {"kind": delivery.kind.value}, **canonical_fields(result.body)}
+        if result.record is not None:
+            fields["record"] = result.record
+        self._ports.log("run.reported", level="error" if is_bad else "info", ending=result.disposition.value, **fields)
 
 
 def _raise_if_nothing_was_sent(results: Sequence[RunResult]) -> None:
@@ -118,4 +121,10 @@ def _raise_if_nothing_was_sent(results: Sequence[RunResult]) -> None:
     if len(results) == 1 and fault is not None:
         raise fault
     body = bad[0].body if len(results) == 1 else {"runs": [dict(result.body) for result in results]}
-    raise RefusedError(" | ".join(error_sentence(result) for result in bad[:5]), body) from fault
+    raise RefusedError(" | ".join(error_sentence(_in_brief(result)) for result in bad[:MOST_TOLD]), body) from fault
+
+
+def _in_brief(result: RunResult) -> RunResult:
+    """For the platform's error field, which has no room for an event of thousands of instances."""
+    body = result.body
+    return replace(result, body={**body, "next": brief_next(body, NEXT_BYTES)}) if "next" in body and "status" in body else result

@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dcs_upkeep.domain.bounds import ERROR_BYTES, cut
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -33,11 +35,14 @@ class Problem:
 
 
 class UpkeepError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of everything this package raises on purpose. Its text is what a platform shows of a failed invocation, and never longer."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(cut(message, ERROR_BYTES, "the log has the rest"))
 
 
 class InvalidEventError(UpkeepError):
-    """The event is not a valid request. `problems` holds all of them, not only the first."""
+    """The event is not a valid request. `problems` holds all that are told, not only the first."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

@@ -158,7 +158,9 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes to a topic. `subject` fits the smaller service: under 100 characters, one line, printable ASCII."""
+    """What goes to a topic: UTF-8, without control and direction characters. `subject`: one line of under 100 characters (SNS; SMN
+    takes 512 bytes). Subject and text together stay under 250 KB.
+    """
 
     subject: str
     text: str

@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from pydantic_core import ErrorDetails
 
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.bounds import MOST_PROBLEMS
 from dcs_upkeep.domain.errors import Problem
 
 LONGEST = 60  # characters of a stranger's text in a message
 MOST = 5  # names in a reason; the report has the rest
+# Printable by Python's account, and yet without ink: a name with one of these reads like another name.
+_INVISIBLE = re.compile("[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u2800\\u3164\\uffa0]")
+_SPACES = re.compile("[\\u00a0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u3000]")
+
+
+def one_line(text: str) -> str:
+    """A stranger's text as part of a line of ours: nothing in it can end the line, turn it round or hide. All else stays as it is.
+
+    What goes are control characters, line and paragraph separators, marks of direction, what has no width, and halves of pairs: Python
+    calls none of them printable. A wide space is a space.
+    """
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(sign if _is_plain(sign) else "?" for sign in _SPACES.sub(" ", text))
+
+
+def json_line(value: object) -> str:
+    """JSON on one line, in UTF-8: what `one_line` would take out is written as an escape, so that its reader gets it back unchanged."""
+    return escape(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+
+
+def escape(text: str) -> str:
+    """The same for a JSON text that is there already."""
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(sign if _is_plain(sign) or _SPACES.match(sign) else json.dumps(sign)[1:-1] for sign in text)
+
+
+def _is_plain(sign: str) -> bool:
+    return sign.isprintable() and not _INVISIBLE.match(sign)
 
 
 def shorten(value: object) -> str:
     """A stranger's value for a message: text quoted, on one line and not long; of an object or a list only that it is one."""
     if isinstance(value, str):
-        return repr(_cut(str(value)))
+        return one_line(repr(_cut(str(value))))
     if value is None or isinstance(value, dict | list | tuple):
         return kind(value)
     if isinstance(value, bool):
@@ -29,8 +62,8 @@ def shorten(value: object) -> str:
 
 def list_some(words: Iterable[str], *, most: int = MOST, separator: str = ", ") -> str:
     """The first few, and how many more."""
-    every = [_one_line(word) for word in words]
-    return separator.join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
+    every = list(words)
+    return separator.join(one_line(word) for word in every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
 
 
 def suggest_or_list(name: str, known: Iterable[str]) -> str:
@@ -48,8 +81,25 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 def join(path: str, key: object) -> str:
     """The path of a field: `rollout.canary`."""
-    name = _one_line(_cut(str(key)))
+    name = one_line(_cut(str(key)))
     return f"{path}.{name}" if path else name
+
+
+def unknown_fields(names: Iterable[object], known: Collection[str], path: str, what: str) -> tuple[list[Problem], int]:
+    """A problem for each field that nobody knows, and how many more there are: a suggestion for a name takes time."""
+    strangers = [str(name) for name in names if name not in known]
+    told = strangers[: MOST_PROBLEMS + 1]
+    return [Problem(join(path, name), what, suggest_or_list(name, known)) for name in told], len(strangers) - len(told)
+
+
+def first_problems(problems: Sequence[Problem], more: int = 0, path: str = "") -> list[Problem]:
+    """The first problems, each once, and how many there are beside them. `more`: those that were only counted."""
+    every = list(dict.fromkeys(problems))
+    left_out = len(every) - MOST_PROBLEMS + more
+    if left_out <= 0:
+        return every
+    count = f"{left_out} more problems were found" if left_out > 1 else "1 more problem was found"
+    return [*every[:MOST_PROBLEMS], Problem(path, f"{count}, which are not listed", "Mend these first; the next answer names more.")]
 
 
 def plain(text: str) -> str:
@@ -134,8 +184,3 @@ def _explain(details: ErrorDetails, where: str) -> tuple[str, str]:
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."
-
-
-def _one_line(text: str) -> str:
-    """The text without line ends and control characters: names come from people, and a line must stay one line."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)

@@ -15,7 +15,8 @@ from pydantic_core import PydanticCustomError
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.approval import APPROVE_PATTERN
 from dcs_upkeep.domain.errors import InvalidEventError, Problem
-from dcs_upkeep.domain.problems import join, kind, shorten, to_problem
+from dcs_upkeep.domain.problems import first_problems, join, kind, one_line, shorten, to_problem
+from dcs_upkeep.domain.request_bounds import MOST_ENTRIES, MOST_WRONG, prune
 
 # What may stand beside `plan`: who asks and how, never what.
 BESIDE_PLAN = frozenset({"plan", "dry_run", "approve", "run_id", "requested_by"})
@@ -103,9 +104,15 @@ def _watch(raw: Any) -> Any:
 
 
 InstanceId = Annotated[str, BeforeValidator(_instance_id), Field(json_schema_extra={"format": "uuid"})]
-Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=256)], ...], BeforeValidator(_tuple)]
-TagMap = dict[Annotated[str, Field(min_length=1, max_length=128)], Annotated[str, Field(max_length=255)]]
+Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=256)], ...], BeforeValidator(_tuple), Field(max_length=MOST_ENTRIES)]
+TagMap = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=128)], Annotated[str, Field(max_length=255)]], Field(max_length=MOST_ENTRIES)
+]
 Label = Annotated[str, Field(min_length=1, max_length=128)]
+# Shown to people, and compared with nothing.
+ShownLabel = Annotated[
+    str, BeforeValidator(lambda raw: one_line(raw) if isinstance(raw, str) else raw), Field(min_length=1, max_length=128)
+]
 Seconds = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
 
 
@@ -164,8 +171,8 @@ class Request(_Model):
     )
     select: Select | None = Field(None, description="Or: conditions that select from the live fleet.")
     plan: Label | None = Field(None, description="Or: the name of a reviewed plan in plans.json.")
-    name: Label | None = Field(None, description="A label, shown in reports.")
-    requested_by: Label | None = Field(None, description="A label, shown in reports.")
+    name: ShownLabel | None = Field(None, description="A label, shown in reports.")
+    requested_by: ShownLabel | None = Field(None, description="A label, shown in reports.")
     dry_run: bool = Field(False, description="Decide and report; change nothing.")
     approve: Annotated[str, Field(pattern=APPROVE_PATTERN)] | None = Field(
         None,
@@ -196,19 +203,21 @@ class Request(_Model):
 def parse_request(raw: object, path: str = "") -> Request:
     """Validate a request.
 
-    `path` is its place in the event, for messages. Raises InvalidEventError with every problem at once.
+    `path` is its place in the event, for messages. Raises InvalidEventError with every problem at once: the first 20, and how many more.
     """
     if not isinstance(raw, Mapping):
         raise InvalidEventError(
             [Problem(path, f"a request must be a JSON object, not {kind(raw)}", 'Write {"action": "restart", "instances": ["<id>"]}.')]
         )
     problems = _across_fields(raw, path)
+    written, more = prune(raw, _FIELDS, lambda one: isinstance(one, str) and normal_id(one) is not None, MAX_IDS)
     try:
-        request = Request.model_validate(dict(raw))
+        request = Request.model_validate(written)
     except ValidationError as err:
         # `watch` may be false too; whoever wrote an object meant the object, so what that branch finds is noise.
         found = [details for details in err.errors(include_url=False) if details["loc"] != ("watch", "literal[False]")]
-        problems = [to_problem(details, path, _fields_of) for details in found] + problems
+        problems += [to_problem(details, path, _fields_of) for details in found[:MOST_WRONG]]
+        more += len(found[MOST_WRONG:])
     else:
         if request.instances is not None:
             try:
@@ -216,7 +225,7 @@ def parse_request(raw: object, path: str = "") -> Request:
             except PydanticCustomError as err:
                 problems.append(Problem(join(path, "instances"), err.message(), f"{(err.context or {})['fix']}."))
     if problems:
-        raise InvalidEventError(list(dict.fromkeys(problems)))
+        raise InvalidEventError(first_problems(problems, more, path))
     return request
 
 
@@ -270,7 +279,18 @@ def _across_fields(raw: Mapping[object, object], path: str) -> list[Problem]:
     return problems
 
 
+_FIELDS: Mapping[str, Mapping[str, object]] = {
+    "": Request.model_fields,
+    "select": Select.model_fields,
+    "rollout": Rollout.model_fields,
+    "watch": Watch.model_fields,
+    "window": Window.model_fields,
+}
+
+
 def _fields_of(steps: list[str]) -> Iterable[str]:
     """The names that may stand below these."""
-    models: Mapping[str, type[BaseModel]] = {"select": Select, "rollout": Rollout, "watch": Watch, "window": Window}
-    return models.get(steps[-1] if steps else "", Request).model_fields
+    return _FIELDS.get(steps[-1] if steps else "", Request.model_fields)
+
+
+FIELD_NAMES = frozenset(name for fields in _FIELDS.values() for name in fields)

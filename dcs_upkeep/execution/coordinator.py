@@ -9,10 +9,12 @@ from dcs_upkeep.domain.deadline import LONGEST_PUT_S
 from dcs_upkeep.domain.errors import InvalidEventError, JournalError, Problem, describe_error
 from dcs_upkeep.domain.model import Location, RunStatus, Trigger, TriggerKind
 from dcs_upkeep.domain.ports import Journal, Ports, with_fields
+from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import parse_request
 from dcs_upkeep.domain.run import Disposition, RunResult, RunScope, RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.context import bind_log, make_context
+from dcs_upkeep.execution.refused_events import is_told
 from dcs_upkeep.execution.run import Run
 from dcs_upkeep.journal.run_lease import Acquisition, AcquisitionStatus, LeaseTerms, acquire_run, is_of, make_claim, resume_run
 from dcs_upkeep.journal.run_state import RunState
@@ -92,13 +94,23 @@ class RunCoordinator:
     def refuse(
         self, trigger: Trigger, run_id: str, problems: Sequence[Problem], disposition: Disposition = Disposition.REFUSED
     ) -> RunResult:
-        """An event that is no valid request: logged, published, and not one call made to DCS."""
-        for problem in problems:
-            self._ports.log("event.refused", level="warning", run_id=run_id, path=problem.path, reason=problem.what, next=problem.fix)
-        step = f"Nothing was sent; mend the event and send it again: {'; '.join(str(problem) for problem in problems[:5])}"
-        report = self._refusal(trigger, run_id, step, RunStatus.REJECTED, problems)
+        """What a person asked for and does not get: logged, published, and not one call made to DCS."""
+        report = self._refused(trigger, run_id, problems)
         publish(self._ports, report)
         return RunResult(disposition, report)
+
+    def refuse_event(self, trigger: Trigger, run_id: str, problems: Sequence[Problem]) -> RunResult:
+        """An event that is no valid request. With a journal the topics hear of the first of its kind in an hour."""
+        report = self._refused(trigger, run_id, problems)
+        if is_told(self._ports, self.scope, trigger, problems, report):
+            publish(self._ports, report)
+        return RunResult(Disposition.REFUSED, report)
+
+    def _refused(self, trigger: Trigger, run_id: str, problems: Sequence[Problem]) -> Report:
+        for problem in problems:
+            self._ports.log("event.refused", level="warning", run_id=run_id, path=problem.path, reason=problem.what, next=problem.fix)
+        step = f"Nothing was sent; mend the event and send it again: {list_some(map(str, problems), separator='; ')}"
+        return self._refusal(trigger, run_id, step, RunStatus.REJECTED, problems)
 
     def _go_on(self, spec: RunSpec, acquired: Acquisition) -> RunResult:
         """What to do about a run, by what came of asking for it. `spec`: what this event asks for."""

@@ -176,7 +176,7 @@ class Wave:
                 answer=answer.kind.value,
                 reason=answer.what,
                 error_code=answer.code,
-                request_id=answer.request_id,
+                dcs_request_id=answer.request_id,
             )
             for outcome in outcomes:
                 log_outcome(self._ports, outcome)

@@ -212,8 +212,6 @@ def _show_end(surface: Terminal, answer: Mapping[str, Any], *, as_json: bool) ->
         typer.echo(json.dumps(answer, indent=2))
     else:
         for report in reports:
-            if report["instances"]:
-                surface.out.print(progress.closing_table(report, surface.out.width))
-            for line in progress.closing_lines(report):
-                surface.out.print(line, markup=False, highlight=False, soft_wrap=True)
+            for part in (*progress.closing(report, surface.out.width), *progress.closing_lines(report)):
+                surface.out.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
     raise typer.Exit(max((EXITS[one["status"]] for one in reports), default=OK))

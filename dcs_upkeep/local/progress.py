@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from rich.console import Console, Group
@@ -11,7 +11,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dcs_upkeep.domain.model import OutcomeKind
+from dcs_upkeep.domain.model import OutcomeKind, RunStatus
+from dcs_upkeep.domain.problems import list_some, one_line
+from dcs_upkeep.reporting.bounded import brief_next
+from dcs_upkeep.reporting.sentences import is_fine, sentence, wave_words
+
+MOST_NAMES = 30  # of one group; `--json` has all
+APPROVING_BYTES = 600  # an approving event that is longer is told as the event that was sent, with the approval
+NEXT_BYTES = 100_000
 
 
 class Progress(Protocol):
@@ -30,7 +37,7 @@ class Silent:
 
 
 class Plain:
-    """One line for each thing that changed."""
+    """One line for each thing that changed. Why something was not sent is told at the end, once."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -38,11 +45,14 @@ class Plain:
 
     def __call__(self, event: str, *, level: str = "info", **fields: Any) -> None:
         """Take one line of the log; what says nothing new is not shown."""
-        said = sentence(event, fields)
+        said = None if event == "instance.verified" and not _was_sent(fields["outcome"]) else sentence(event, fields)
+        if event == "plan.made" and fields.get("guard"):
+            said = f"refused by {fields['guard']}"
         if said is None or (event, said) == self._last:
             return
         self._last = (event, said)
-        self._console.print(said, style="yellow" if level in ("warning", "error") else None, markup=False, highlight=False, soft_wrap=True)
+        style = "yellow" if level in ("warning", "error") else None
+        self._console.print(one_line(said), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 class Drawn:
@@ -69,7 +79,7 @@ class Drawn:
         wave = self._waves.get(number) if isinstance(number, int) else None
         if wave is not None and event in ("wave.started", "wave.polled", "wave.settled"):
             wave["done"] = fields.get("completed", wave["done"])
-            wave["said"] = _wave_words(event, fields)
+            wave["said"] = wave_words(event, fields)
             if event == "wave.settled":
                 wave["done"] = sum(fields["counts"].values())
             self._live.update(self._picture())
@@ -85,83 +95,39 @@ class Drawn:
         return Group(table)
 
 
-def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
-    """One line of the log as a person reads it; None for what only a machine wants."""
-    match event:
-        case "plan.made" if fields.get("guard"):
-            return f"refused by {fields['guard']}: {fields['reason']}"
-        case "plan.made":
-            waves = fields["waves"]
-            left_out = f", {fields['settled']} left out" if fields.get("settled") else ""
-            return f"plan: {fields['instances']} instances in {len(waves)} waves of {', '.join(map(str, waves)) or 'none'}{left_out}"
-        case "wave.started" | "wave.polled" | "wave.settled":
-            return f"wave {fields['wave']}: {_wave_words(event, fields)}"
-        case "wave.sent":
-            return f"wave {fields['wave']}: sent {fields['instances']}, {fields['reason']}"
-        case "wave.waited":
-            return f"wave {fields['wave']}: {fields['waiting']} waited for, {fields['reason']}"
-        case "instance.verified" if not _is_fine(fields.get("outcome")):
-            return f"  {fields.get('name') or fields['instance_id']}: {fields['outcome']}, {fields['reason']}"
-        case "topic.published":
-            return f"published: {fields.get('subject')}"
-        case (
-            "topic.failed"
-            | "wave.read_failed"
-            | "run.failed"
-            | "journal.failed"
-            | "journal.absent"
-            | "event.ignored"
-            | "event.held_back"
-            | "run.overtaken"
-            | "run.duplicated"
-        ):
-            return f"{event}: {fields.get('reason')}"
-        case "event.refused" | "settings.refused":
-            where = f"{fields['path']}: " if fields.get("path") else ""
-            return f"refused: {where}{fields['reason']}. {fields['next']}"
-        case "breaker.tripped":
-            return f"HALTED, nothing new is begun: {fields['reason']}; to let go: release {fields['halt']}"
-        case "run.deferred":
-            return f"the run goes on in a further invocation ({fields.get('reason') or fields.get('not_before') or 'at once'})"
-        case "backup.polled":
-            return f"backups: {fields['waiting']} under way, {fields['done']} done"
-        case _:
-            return None
+def closing(report: Mapping[str, Any], width: int) -> Iterator[Table | str]:
+    """The end on a screen: a table of the instances that were sent, and each reason once, with the instances it is about."""
+    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in report["instances"]:
+        groups.setdefault((row["outcome"], row["guard"] or "", row["reason"]), []).append(row)
+    sent = [row for row in report["instances"] if _was_sent(row["outcome"])]
+    alone = {rows[0]["instance_id"] for rows in groups.values() if len(rows) == 1}
+    if sent:
+        yield _table(sent, alone, wide=width >= 120)
+    for (outcome, guard, reason), rows in groups.items():
+        if _was_sent(outcome) and len(rows) == 1:
+            continue
+        yield one_line(f"{len(rows)} {outcome.replace('_', ' ')}{f' [{guard}]' if guard else ''}: {reason}")
+        if not _was_sent(outcome):
+            yield "    " + list_some((row["name"] or row["instance_id"] for row in rows), most=MOST_NAMES)
 
 
-def _is_fine(outcome: object) -> bool:
-    """A word that is no outcome here, as in the report of a later version, is not."""
-    return any(kind.fine for kind in OutcomeKind if kind == outcome)
+def _was_sent(outcome: str) -> bool:
+    return not any(kind == outcome and not kind.sent for kind in OutcomeKind)
 
 
-def _wave_words(event: str, fields: Mapping[str, Any]) -> str:
-    if event == "wave.started":
-        return f"{fields['instances']} instances"
-    counts = fields["states"] if event == "wave.polled" else fields["counts"]
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return told or "nothing to watch"
-
-
-def closing_table(report: Mapping[str, Any], width: int) -> Table:
-    """Every instance with its outcome, and why. Where there is little width, IDs are cut to what tells them apart."""
-    wide = width >= 120
+def _table(rows: Sequence[Mapping[str, Any]], alone: Collection[str], *, wide: bool) -> Table:
+    """Where there is little width, IDs are cut to what tells them apart. `alone`: those whose reason is no other's."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("name", "instance", "wave", "outcome", "after", "why"):
         table.add_column(title, justify="right" if title in ("wave", "after") else "left", no_wrap=title != "why")
-    for row in report["instances"]:
+    for row in rows:
         guard = f"[{row['guard']}] " if row["guard"] else ""
         elapsed = f"{row['elapsed_s']:.0f} s" if row["elapsed_s"] is not None else ""
-        style = "green" if _is_fine(row["outcome"]) else "red"
-        wave = str(row["wave"] or "")
-        cells = (
-            row["name"] or "",
-            row["instance_id"] if wide else row["instance_id"][:8],
-            wave,
-            Text(row["outcome"], style),
-            elapsed,
-            Text(guard + row["reason"]),
-        )
-        table.add_row(*cells)
+        style = "green" if is_fine(row["outcome"]) else "red"
+        why = one_line(guard + row["reason"]) if row["instance_id"] in alone else "(below)"
+        name, instance_id = one_line(row["name"] or ""), row["instance_id"] if wide else row["instance_id"][:8]
+        table.add_row(Text(name), instance_id, str(row["wave"] or ""), Text(row["outcome"], style), elapsed, Text(why))
     return table
 
 
@@ -172,10 +138,15 @@ def closing_lines(report: Mapping[str, Any]) -> list[str]:
     lines = [f"{report['status']}: {counts}, in {report['elapsed_s']:g} s, run {report['run_id']}{replayed}"]
     losing = [row for row in report["instances"] if row["outcome"] == "planned" and row["loses_data"] is not False]
     if losing:
-        lines.append(f"data would be lost on {len(losing)}: {', '.join(row['name'] or row['instance_id'] for row in losing)}")
+        lines.append(
+            f"data would be lost on {len(losing)}: {list_some((row['name'] or row['instance_id'] for row in losing), most=MOST_NAMES)}"
+        )
     plan = report["plan"]
     if plan["digest"] and (plan["dry_run"] or "showing" in plan):
         lines.append(f"digest: {plan['digest']}" + (f", showing {plan['showing']}" if "showing" in plan else ""))
     lines += [f"note: {note}" for note in report["notes"]]
+    lines += [f"left out: {what}" for what in report.get("left_out", ())]
     lines += [f"problem: {row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}" for row in report["problems"]]
-    return [*lines, f"next: {report['next']}"]
+    approves = report["status"] in (RunStatus.PLANNED, RunStatus.REJECTED) and plan["digest"]
+    lines.append(f"next: {brief_next(report, APPROVING_BYTES if approves else NEXT_BYTES)}")
+    return [one_line(line) for line in lines]

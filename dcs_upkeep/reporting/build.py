@@ -10,6 +10,7 @@ from datetime import datetime
 from dcs_upkeep.domain.actions import RULES
 from dcs_upkeep.domain.errors import Problem, describe_error
 from dcs_upkeep.domain.model import Evidence, Location, Outcome, OutcomeKind, Plan, PlannedInstance, RunStatus, Trigger
+from dcs_upkeep.domain.problems import one_line
 from dcs_upkeep.domain.run import RunSpec
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.journal.run_state import UNREADABLE, Progress, RunState, Stage
@@ -107,7 +108,7 @@ def refusal_report(
     header = Header(
         run_id=run_id, trigger=trigger, location=location, requested_by=None, name=None, action=None, dry_run=False, started_at=now
     )
-    rows = [ProblemReport(path=problem.path, what=problem.what, fix=problem.fix) for problem in problems]
+    rows = [ProblemReport(path=one_line(problem.path), what=one_line(problem.what), fix=one_line(problem.fix)) for problem in problems]
     return summarize(header, None, (), status=status, next_step=step, ended_at=now, problems=rows)
 
 

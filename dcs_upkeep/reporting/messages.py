@@ -1,7 +1,9 @@
 """What goes to a topic: a subject and a text that a person understands at a glance. Pure.
 
-Built to the smaller of two services. Subject: SNS takes under 100 characters without line breaks (SMN 512 bytes). Text:
-both take 256 KB. Whatever has to go, goes from the instances that are fine; the others are never left out.
+Built to the smaller of two services. Subject: UTF-8 without line breaks or control characters, under 100 characters for SNS, 512
+bytes for SMN, which 99 characters never reach. Text: both take 256 KB of UTF-8, subject and attributes among them. Whatever has to
+go, goes from the instances that are fine; the others are never left out. Every line passes `one_line`: names and texts of strangers
+cannot make one of their own.
 """
 
 from __future__ import annotations
@@ -9,15 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from dcs_upkeep.domain.bounds import MESSAGE_BYTES, TEXT_BYTES, cut, size_of
 from dcs_upkeep.domain.model import REPORT_MARK, Location, OutcomeKind
 from dcs_upkeep.domain.ports import Message
+from dcs_upkeep.domain.problems import list_some, one_line
+from dcs_upkeep.reporting.bounded import brief_next
 from dcs_upkeep.reporting.report import InstanceReport, Report
 
 MAX_SUBJECT = 99
 PART_MARK = 8  # as in (12/34)
-MAX_BYTES = 250_000
+MAX_BYTES = MESSAGE_BYTES - 1_000  # what is left beside the subject and attributes
 MOST_RUNS = 50
-NEXT_BYTES = 20_000  # an event for thousands of instances stands in the returned report and in the log
+MOST_LOSING = 500
+MOST_WAVES = 20
+NEXT_BYTES = 20_000  # an event for thousands of instances stands in the answer alone
 
 
 def compose(report: Report, max_bytes: int = MAX_BYTES) -> tuple[Message, ...]:
@@ -31,16 +38,15 @@ def compose(report: Report, max_bytes: int = MAX_BYTES) -> tuple[Message, ...]:
     room = max_bytes - _size(parts[-1]) - 200
     parts[-1] = [*parts[-1], *_fine_lines(fine, room)]
     if len(parts) == 1:
-        return (Message(subject, "\n".join(parts[0])),)
+        return (_message(subject, parts[0]),)
     numbered = [(f"({number}/{len(parts)}) ", part) for number, part in enumerate(parts, start=1)]
-    return tuple(Message(_ascii(f"{mark}{subject}", MAX_SUBJECT), "\n".join(part)) for mark, part in numbered)
+    return tuple(_message(f"{mark}{subject}", part) for mark, part in numbered)
 
 
 def progress(what: str, report: Report) -> Message:
     """A short word while a run is under way."""
-    return Message(
-        _ascii(f"DCS Upkeep {what}: {_about(report)}", MAX_SUBJECT), f"{REPORT_MARK}: {what}\n\nRun: {report['run_id']}\n{_counted(report)}"
-    )
+    lines = (f"{REPORT_MARK}: {what}", "", f"Run: {report['run_id']}", _counted(report))
+    return _message(f"DCS Upkeep {what}: {_about(report)}", lines)
 
 
 def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mapping[str, int], most: int) -> Message:
@@ -61,7 +67,7 @@ def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mappi
     ]
     if len(failures) > MOST_RUNS:
         lines.append(f"  ... and {len(failures) - MOST_RUNS} more")
-    return Message(_ascii(f"HALTED by the circuit breaker in {where}: {why}", MAX_SUBJECT), "\n".join(lines))
+    return _message(f"HALTED by the circuit breaker in {where}: {why}", lines)
 
 
 def _subject(report: Report) -> str:
@@ -69,18 +75,18 @@ def _subject(report: Report) -> str:
     urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else ""
     head, tail = f"{repeated}{urgent}DCS Upkeep {report['status']}: ", f" - {_counted(report)}"
     # The name gives way, never the counts; a part's number takes some room as well.
-    return _ascii(f"{head}{_about(report, MAX_SUBJECT - len(head) - len(tail) - PART_MARK)}{tail}", MAX_SUBJECT)
+    return f"{head}{_about(report, MAX_SUBJECT - len(head) - len(tail) - PART_MARK)}{tail}"
 
 
 def _about(report: Report, room: int = MAX_SUBJECT) -> str:
     """The action, the plan's name as far as it fits, and the region."""
-    action, name = report["plan"]["action"] or "event", _ascii(report["plan"]["name"] or "", MAX_SUBJECT)
+    action, name = report["plan"]["action"] or "event", " ".join(one_line(report["plan"]["name"] or "").split())
     where = f" in {report['region'] or 'no region'}"
     if name.split(" ")[0].casefold() == action:
         action = ""  # "restart the caches" says it already
     room -= len(action) + len(where) + 1
-    if len(name) > room:
-        name = f"{name[: room - 3]}..." if room > 6 else ""
+    if _units(name) > room:
+        name = _subject_cut(name, room) if room > 6 else ""
     return " ".join(part for part in (action, name) if part) + where
 
 
@@ -92,18 +98,15 @@ def _counted(report: Report) -> str:
 
 def _head(report: Report) -> list[str]:
     plan, trigger = report["plan"], report["trigger"]
-    waves = [len(wave) for wave in plan["waves"]]
-    next_step = report["next"]
-    if len(next_step.encode()) > NEXT_BYTES:
-        next_step = f"{next_step[:300]}... (the whole of it is in the report that the function returned, and in its log)"
+    waves = list_some((str(len(wave)) for wave in plan["waves"]), most=MOST_WAVES)
     lines = [
         f"{REPORT_MARK}: {report['status']}",
         "",
         f"What:    {plan['action'] or 'an event that is no request'}{' (dry run)' if plan['dry_run'] else ''}"
         + (f", {plan['name']}" if plan["name"] else "")
         + f", in {report['region'] or 'no region'} / {report['project_id'] or 'no project'}",
-        f"Result:  {_counted(report)}" + (f", in waves of {', '.join(map(str, waves))}" if waves else ""),
-        f"Next:    {next_step}",
+        f"Result:  {_counted(report)}" + (f", in waves of {waves}" if waves else ""),
+        f"Next:    {brief_next(report, NEXT_BYTES)}",
         f"When:    {report['started_at']} to {report['ended_at']}, {report['elapsed_s']:g} s"
         + (f", over {report['hops'] + 1} invocations" if report["hops"] else ""),
         f"Run:     {report['run_id']}",
@@ -119,7 +122,13 @@ def _head(report: Report) -> list[str]:
     lines += [f"Problem: {row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}" for row in report["problems"]]
     losing = [row for row in report["instances"] if row["loses_data"] is not False and row["outcome"] == OutcomeKind.PLANNED]
     if losing:
-        lines += ["", f"Data would be lost on {len(losing)}:", *(f"  {row['name'] or ''} {row['instance_id']}" for row in losing[:500])]
+        lines += [
+            "",
+            f"Data would be lost on {len(losing)}:",
+            *(f"  {row['name'] or ''} {row['instance_id']}" for row in losing[:MOST_LOSING]),
+        ]
+    if len(losing) > MOST_LOSING:
+        lines.append(f"  ... and {len(losing) - MOST_LOSING} more; the answer of the invocation names them")
     return [*lines, ""]
 
 
@@ -133,7 +142,8 @@ def _sorted_out(instances: Sequence[InstanceReport]) -> tuple[list[InstanceRepor
 def _line(row: InstanceReport) -> str:
     wave = f", wave {row['wave']}" if row["wave"] else ""
     guard = f" [{row['guard']}]" if row["guard"] else ""
-    return f"{OutcomeKind(row['outcome']).words:13} {row['name'] or '-'} ({row['instance_id']}{wave}){guard}: {row['reason']}"
+    line = f"{OutcomeKind(row['outcome']).words:13} {row['name'] or '-'} ({row['instance_id']}{wave}){guard}: {row['reason']}"
+    return cut(line, TEXT_BYTES)
 
 
 def _grouped(instances: Iterable[InstanceReport]) -> Iterable[str]:
@@ -177,10 +187,22 @@ def _fine_lines(fine: Sequence[InstanceReport], room: int) -> list[str]:
 
 
 def _size(lines: Iterable[str]) -> int:
-    return sum(len(line.encode(errors="replace")) + 1 for line in lines)
+    return sum(size_of(line) + 1 for line in lines)
 
 
-def _ascii(text: str, most: int) -> str:
-    """One printable line of ASCII, cut to `most` characters."""
-    plain = "".join(sign if " " <= sign <= "~" else "?" for sign in " ".join(text.split()))
-    return plain if len(plain) <= most else f"{plain[: most - 3]}..."
+def _message(subject: str, lines: Iterable[str]) -> Message:
+    return Message(_subject_cut(one_line(" ".join(subject.split())), MAX_SUBJECT), "\n".join(one_line(line) for line in lines))
+
+
+def _units(text: str) -> int:
+    """Characters as the stricter of two ways counts them: one outside the first 65,536 counts twice."""
+    return len(text) + sum(1 for sign in text if sign > "\uffff")
+
+
+def _subject_cut(text: str, most: int) -> str:
+    if _units(text) <= most:
+        return text
+    kept = text[: most - 3]
+    while _units(kept) > most - 3:
+        kept = kept[:-1]
+    return f"{kept}..."

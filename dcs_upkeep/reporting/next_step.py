@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dcs_upkeep.domain.approval import approval_of
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, RunStatus
+from dcs_upkeep.domain.problems import json_line
 from dcs_upkeep.domain.request import Request
 
 NOT_ON_RECORD = "Mend the journal and make the dry run again: what it shows could not be put on record, so no event can approve it yet."
@@ -56,10 +56,10 @@ def next_step(
             return UNREAD
         case RunStatus.PLANNED:
             event = approving(request, plan, plan_name)
-            return f"To carry out exactly this, send: {_text(event)}" if event else NOT_ON_RECORD
+            return f"To carry out exactly this, send: {json_line(event)}" if event else NOT_ON_RECORD
         case RunStatus.REJECTED if plan.refusal is not None:
             event = approving(request, plan, plan_name) if _asks_for_approval(plan) else None
-            return plan.refusal.next + (f" The event: {_text(event)}" if event else "")
+            return plan.refusal.next + (f" The event: {json_line(event)}" if event else "")
         case RunStatus.REJECTED:
             return "Nothing was executed; mend what the reasons name and send the event again."
         case RunStatus.HALTED if plan.refusal is not None:
@@ -67,7 +67,7 @@ def next_step(
         case RunStatus.HALTED:
             return f"Release the halt when it is safe, then send the rest again.{why}"
         case RunStatus.DEFERRED:
-            return f"ACTION NEEDED: send this event for the rest: {_text(rest_event(request, outcomes, plan))}{why}"
+            return f"ACTION NEEDED: send this event for the rest: {json_line(rest_event(request, outcomes, plan))}{why}"
         case RunStatus.RUNNING:
             return "Wait for the report of the run that is under way."
         case RunStatus.FAILED | RunStatus.PARTIAL:
@@ -84,7 +84,3 @@ def _asks_for_approval(plan: Plan) -> bool:
 def _not_fine(counts: Mapping[str, int]) -> str:
     kinds = sorted((kind for kind in OutcomeKind if counts[kind] and not kind.fine), key=lambda kind: kind.place)
     return ", ".join(f"{counts[kind]} {kind.words}" + (f" ({kind.advice})" if kind.advice else "") for kind in kinds)
-
-
-def _text(event: Mapping[str, Any]) -> str:
-    return json.dumps(event, separators=(",", ":"))

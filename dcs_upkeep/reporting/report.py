@@ -12,7 +12,9 @@ from typing_extensions import TypedDict
 
 from dcs_upkeep import __version__
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.bounds import TEXT_BYTES, cut
 from dcs_upkeep.domain.model import Location, Outcome, OutcomeKind, Plan, RunStatus, Trigger
+from dcs_upkeep.domain.problems import one_line
 from dcs_upkeep.domain.timestamps import iso
 
 REPORT_VERSION = 1
@@ -68,7 +70,10 @@ class ProblemReport(TypedDict):
 
 
 class Report(TypedDict):
-    """All outcomes of one run. Times are ISO 8601 in UTC, durations seconds; `next` is what the reader should do now."""
+    """All outcomes of one run. Times are ISO 8601 in UTC, durations seconds; `next` is what the reader should do now.
+
+    `left_out`: what did not fit into an answer, and where it is.
+    """
 
     report_version: int
     run_id: str
@@ -91,6 +96,7 @@ class Report(TypedDict):
     elapsed_s: float
     next: str
     possibly_repeated: NotRequired[bool]
+    left_out: NotRequired[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +164,10 @@ def summarize(
         tool_version=__version__,
         region=header.location.region,
         project_id=header.location.project_id,
-        requested_by=header.requested_by,
+        requested_by=_shown(header.requested_by),
         hops=hops,
         plan=PlanReport(
-            name=header.name,
+            name=_shown(header.name),
             action=action.value if action else None,
             digest=plan.digest if plan else None,
             dry_run=header.dry_run,
@@ -170,12 +176,12 @@ def summarize(
         counts={kind.value: counts[kind.value] for kind in OutcomeKind if counts[kind.value]},
         instances=[_instance(outcome) for outcome in outcomes],
         problems=list(problems),
-        notes=list(notes),
+        notes=[_sentence(note) for note in notes],
         calls=dict(sorted((calls or {}).items())),
         started_at=iso(header.started_at),
         ended_at=iso(ended_at),
         elapsed_s=round((ended_at - header.started_at).total_seconds(), 3),
-        next=next_step,
+        next=one_line(next_step),
     )
     if plan is not None and plan.showing is not None:
         report["plan"]["showing"] = plan.showing
@@ -187,7 +193,7 @@ def _instance(outcome: Outcome) -> InstanceReport:
         instance_id=outcome.instance_id,
         name=outcome.name,
         outcome=outcome.outcome.value,
-        reason=outcome.reason,
+        reason=_sentence(outcome.reason),
         guard=outcome.guard,
         wave=outcome.wave,
         evidence=outcome.evidence.value if outcome.evidence else None,
@@ -198,3 +204,12 @@ def _instance(outcome: Outcome) -> InstanceReport:
         completed_at=outcome.completed_at,
         elapsed_s=outcome.elapsed_s,
     )
+
+
+def _shown(label: str | None) -> str | None:
+    return one_line(label) if label is not None else None
+
+
+def _sentence(text: str) -> str:
+    """A reason or a note: one line, however long the words of strangers in it are."""
+    return cut(one_line(text), TEXT_BYTES)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from dcs_upkeep.domain.errors import InvalidEventError, Problem
 from dcs_upkeep.domain.model import REPORT_MARK, Trigger, TriggerKind
-from dcs_upkeep.domain.problems import join, shorten, suggest_or_list
+from dcs_upkeep.domain.problems import first_problems, join, shorten, suggest_or_list, unknown_fields
 from dcs_upkeep.domain.request import Request, parse_request
 from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
@@ -154,11 +154,7 @@ class PayloadParser:
             fix = suggest_or_list(command, COMMANDS) if isinstance(command, str) else f"Write one of {', '.join(COMMANDS)}."
             return self.refuse(trigger, join(path, "command"), "unknown command", fix)
         allowed = COMMANDS[command]
-        problems = [
-            Problem(join(path, key), "unknown field of this command", suggest_or_list(str(key), allowed))
-            for key in raw
-            if key not in allowed
-        ]
+        problems, more = unknown_fields(raw, allowed, path, "unknown field of this command")
         problems += [
             Problem(join(path, key), "must be a string of at most 500 characters", "Write it in double quotes.")
             for key in ("reason", "halt", "run")
@@ -169,7 +165,7 @@ class PayloadParser:
         if command == "show" and not raw.get("run"):
             problems.append(Problem(join(path, "run"), "show must name a run", "Write its run ID."))
         if problems:
-            return self.invalid(trigger, problems)
+            return self.invalid(trigger, first_problems(problems, more, path))
         reason, halt_id = raw.get("reason"), raw.get("halt")
         control = ControlCommand(
             trigger,

@@ -62,3 +62,44 @@ def test_root_handlers_of_a_runtime_print_nothing_twice() -> None:
         root.removeHandler(handler)
     assert heard.getvalue() == ""
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_text_stays_utf_8_and_what_could_forge_a_line_is_an_escape() -> None:
+    log, stream = written()
+    log("a.b", plan="每周重启会话缓存", name="x\u2028{\u202e\x85\x1b\ud800")
+    (text,) = stream.getvalue().splitlines()
+    assert '"每周重启会话缓存"' in text
+    assert text.isprintable()
+    assert json.loads(text)["name"] == "x\u2028{\u202e\x85\x1b\ud800"
+    text.encode()
+
+
+def test_a_stream_that_takes_no_utf_8_gets_escapes() -> None:
+    """As with LANG=C, or on an old console."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    JsonLog(FakeClock(), stream=stream)("a.b", plan="每周")
+    stream.flush()
+    assert json.loads(raw.getvalue())["plan"] == "每周"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"not_fine": [{"reason": "每" * 500}] * 3_000},
+        {"next": "x" * 900_000},
+        {"next": '"\\' * 300_000},
+        {"a": "x" * 190_000, "b": ["y" * 50_000] * 5, "c": {"deep": "z" * 400_000}},
+        {f"f{n}": "x" * 3_000 for n in range(100)},
+    ],
+    ids=["rows", "text", "quotes", "several", "many"],
+)
+def test_a_line_is_never_longer_than_the_platforms_take(fields: dict[str, Any]) -> None:
+    """A line that they cut is no JSON, and no filter and no alarm sees it."""
+    log, stream = written(words=lambda event, fields: "said")
+    log("run.reported", level="error", status="failed", run_id="night", **fields)
+    (text,) = stream.getvalue().splitlines()
+    assert len(text.encode()) <= 200_000
+    line = json.loads(text)
+    assert (line["status"], line["run_id"], line["message"], line["level"]) == ("failed", "night", "said", "error")
+    assert line["left_out"]

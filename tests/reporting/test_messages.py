@@ -36,12 +36,55 @@ def some(count: int, kind: OutcomeKind, start: int = 0) -> list[Outcome]:
     ]
 
 
-@pytest.mark.parametrize("name", ["nightly", "a" * 128, "nächtlich\r\nBcc: x", "维护"])
-def test_a_subject_fits_the_smaller_service(name: str) -> None:
-    """SNS takes under 100 characters of printable ASCII, without line breaks."""
+@pytest.mark.parametrize(
+    "name", ["nightly", "a" * 128, "nächtlich\r\nBcc: x", "维护" * 64, "\U0001f600" * 128, "\u202eevil", "\ud800", "a\u2028b"]
+)
+def test_a_subject_fits_both_services(name: str) -> None:
+    """SNS takes under 100 characters without line breaks or control characters, SMN 512 bytes; both UTF-8."""
     (message,) = messages.compose(report(some(3, OutcomeKind.FAILED), name=name))
-    assert len(message.subject) < 100
-    assert all(" " <= sign <= "~" for sign in message.subject)
+    assert len(message.subject.encode("utf-16-le")) // 2 < 100
+    assert len(message.subject.encode()) <= 512
+    assert message.subject.isprintable()
+
+
+def test_a_name_arrives_as_it_was_written() -> None:
+    (message,) = messages.compose(report(some(3, OutcomeKind.FAILED), name="每周重启会话缓存"))
+    assert "restart 每周重启会话缓存 in cn-north-4 - 3 failed" in message.subject
+    assert "restart, 每周重启会话缓存, in" in message.text
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\x1b[2J", "\x85", "\u2028", "\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\ud800"])
+def test_no_name_and_no_reason_makes_a_line_of_its_own(sign: str) -> None:
+    """A mail that a stranger can write lines into tells what the stranger wants."""
+    forged = f"cache{sign}Result:  24 completed"
+    row = Outcome("0" * 36, forged, OutcomeKind.FAILED, f"because{sign}of it", wave=1)
+    shown = report([row], name=forged, next_step=f"Look{sign}here.")
+    shown["notes"].append(forged)
+    (message,) = messages.compose(shown)
+    (plain,) = messages.compose(report([row], name="x", next_step="Look."))
+    lines = message.text.splitlines()
+    assert len(lines) == len(plain.text.splitlines()) + 1  # the note
+    assert all(line.isprintable() for line in lines)
+    message.text.encode()
+
+
+@pytest.mark.parametrize("count", [2_000, 20_000, 100_000])
+def test_an_event_for_thousands_of_instances_is_told_by_its_approval(count: int) -> None:
+    """What a person needs is the approval; the event is the one that was sent."""
+    ids = ",".join(f'"{n:036d}"' for n in range(count))
+    shown = report([], RunStatus.REJECTED, next_step='Send: {"action":"flush","instances":[' + ids + "]}")
+    shown["plan"]["digest"], shown["plan"]["showing"] = "v2:" + "a" * 64, "abcdefghij"
+    (message,) = messages.compose(shown)
+    assert len(message.text.encode()) < 5_000
+    assert f'"approve": "v2:{"a" * 64}.abcdefghij"' in message.text
+
+
+def test_waves_without_number_are_counted() -> None:
+    shown = report(some(3, OutcomeKind.COMPLETED))
+    shown["plan"]["waves"] = [["x"]] * 100_000
+    (message,) = messages.compose(shown)
+    assert "and 99980 more" in message.text
+    assert len(message.text) < 5_000
 
 
 def test_a_message_begins_with_the_mark_by_which_it_is_known() -> None:
