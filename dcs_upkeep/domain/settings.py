@@ -20,6 +20,8 @@ from dcs_upkeep.domain.time_windows import Blackout, parse_blackout
 
 Lookup = Callable[[str], str | None]
 ROOM_S = 5.0  # of a lease, for writing down that a PUT is about to leave
+# What one invocation may last: the shortest timeout of both platforms that is worth a thought, and FunctionGraph's longest.
+SHORTEST_INVOCATION_S, LONGEST_INVOCATION_S = 3.0, 259_200.0
 BATCH_LIMIT = 50  # DCS.4100 "The number of instance IDs in an instances array cannot exceed 50"
 
 
@@ -184,6 +186,12 @@ class Settings:
     lease_s: float = _setting(120.0, _seconds(60, 900), "How long a run stays locked by an invocation that gives no sign of life")
     skew_s: float = _setting(10.0, _seconds(0, 120), "How far two clocks may differ")
     max_hops: int = _setting(200, _integer(0, 10_000), "How many further invocations may continue one run")
+    time_limit_s: float | None = _setting(
+        None,
+        _seconds(SHORTEST_INVOCATION_S, LONGEST_INVOCATION_S),
+        "How long one invocation may last on FunctionGraph or Lambda, whatever the host says of its time",
+        "as the host says",
+    )
     functiongraph_endpoint: str = _setting(
         "", _url, "FunctionGraph endpoint, for continuing a run, instead of the region's", "the region's"
     )
@@ -251,6 +259,17 @@ def read_settings(lookup: Lookup) -> Settings:
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
+
+
+def read_time_limit(lookup: Lookup) -> float | None:
+    """UPKEEP_TIME_LIMIT_S alone, for the host, which needs it before anything else. None if it is not set, or not valid."""
+    name = env_name("time_limit_s")
+    raw = (lookup(name) or _bundle(lookup, []).get(name) or "").strip()
+    try:
+        found: float | None = SETTING_FIELDS[name].metadata["parse"](raw) if raw else None
+    except ValueError:
+        return None  # read_settings says what is wrong with it
+    return found
 
 
 def _lease_problems(settings: Settings) -> list[Problem]:
