@@ -26,7 +26,7 @@ class LambdaHost:
     def __init__(self, context: object, environ: Mapping[str, str]) -> None:
         self._context = context
         self._environ = environ
-        self._time = TimeLeft(lambda: context.get_remaining_time_in_millis(), lambda: None, self.setting)  # type: ignore[attr-defined]  # `detect` saw it
+        self._time = TimeLeft(self._left_ms, lambda: None, self.setting)
 
     @property
     def function(self) -> str:
@@ -46,6 +46,9 @@ class LambdaHost:
     def remaining_s(self) -> float:
         """Seconds until the kill, as far as the context can be trusted; where it tells nothing, those of the shortest timeout."""
         return self._time.remaining_s()
+
+    def _left_ms(self) -> object:
+        return self._context.get_remaining_time_in_millis()  # type: ignore[attr-defined]  # `TimeLeft` takes its absence for no answer
 
     def setting(self, name: str) -> str | None:
         """From the environment."""
