@@ -14,9 +14,10 @@ from typing import Any
 from huaweicloudsdkcore.client import Client
 from huaweicloudsdkcore.sdk_response import SdkResponse
 
-from dcs_upkeep.adapters import endpoints, huawei_sdk
+from dcs_upkeep.adapters import huawei_sdk
 from dcs_upkeep.adapters.dcs import transport
 from dcs_upkeep.adapters.dcs.transport import Wire
+from dcs_upkeep.domain.addresses import is_loopback
 from dcs_upkeep.domain.model import Credentials
 
 PACKAGE = "huaweicloudsdkdcs.v2"
@@ -88,5 +89,5 @@ def connect(key_pair: Credentials, project_id: str, endpoint: str, wire: Wire, *
         RawDcsClient, key_pair, project_id, endpoint, lambda: wire.timeout, connections=connections
     )
     session = client.get_http_client()._session
-    transport.prepare(session, wire, connections=connections, loopback=endpoints.is_loopback(endpoint))
+    transport.prepare(session, wire, connections=connections, loopback=is_loopback(endpoint))
     return client

@@ -21,6 +21,7 @@ from dcs_upkeep.adapters.hosts import aws_lambda, functiongraph
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.topics import smn, sns
 from dcs_upkeep.bootstrap import Adapters
+from dcs_upkeep.domain.addresses import is_loopback
 from dcs_upkeep.domain.errors import Problem, SeqTakenError, SettingsError, UpkeepError
 from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.domain.ports import Clock, Journal
@@ -120,7 +121,7 @@ def _clock(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding("fail", "UPKEEP_REGION", f"the SDK knows no region {settings.region!r}", "Correct it, or set UPKEEP_ENDPOINT.")
         return
     session = requests.Session()
-    session.trust_env = not endpoints.is_loopback(address)
+    session.trust_env = not is_loopback(address)
     before = clock.now()
     try:
         with session, session.get(address, timeout=DATE_TIMEOUT_S, allow_redirects=False, stream=True) as answer:
