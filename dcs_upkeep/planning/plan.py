@@ -20,6 +20,7 @@ from dcs_upkeep.guards.evaluate import evaluate_instance, permanent_verdict
 from dcs_upkeep.guards.per_call import CallFacts, FailureRecord, HaltRecord
 from dcs_upkeep.guards.policy import Firing, Policy
 from dcs_upkeep.guards.whole_plan import PlanFacts
+from dcs_upkeep.planning.selection import idle_exclusions
 from dcs_upkeep.planning.waves import failure_budget, make_waves
 
 Classified = Mapping[str, tuple[bool | None, str]]  # instance ID -> whether the action loses its data (None: unknown), and why
@@ -92,6 +93,8 @@ def make_plan(
     waves = make_waves(targets, request)
     watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
     notes = [f"if it were sent now, it would be refused by {refusal.guard}: {refusal.reason}" for refusal in only_told]
+    if request.select is not None:
+        notes += idle_exclusions(request.select, fleet.values())
     if request.dry_run and waves:
         notes.append(_cost(waves, settings.batch_size, float(request.rollout.pause_s), watch_timeout_s))
     return Plan(
