@@ -16,7 +16,7 @@ from dcs_upkeep.journal.run_index import register_run
 from dcs_upkeep.journal.run_state import Stage
 from dcs_upkeep.reporting.build import Telling, build_report, final_outcomes, last_reached
 from dcs_upkeep.reporting.publisher import publish
-from dcs_upkeep.reporting.report import Report
+from dcs_upkeep.reporting.report import Report, matched_nothing
 
 MOST_IDLE_HOPS = 2
 
@@ -153,9 +153,9 @@ class RunCompletion:
         return RunResult(Disposition.RUNNING, report, self._context.state.may_have_sent())
 
     def _is_told(self, report: Report, fault: Exception | None) -> bool:
-        """What UPKEEP_NOTIFY asks for; refusals and faults always."""
+        """What UPKEEP_NOTIFY asks for; refusals, faults and empty selections always."""
         notify, status = self._context.settings.notify, report["status"]
-        if fault is not None or "end" in notify or status in (RunStatus.REJECTED, RunStatus.HALTED):
+        if fault is not None or "end" in notify or status in (RunStatus.REJECTED, RunStatus.HALTED) or matched_nothing(report):
             return True
         return "stop" in notify and (self._context.state.stop is not None or status not in (RunStatus.SUCCEEDED, RunStatus.PLANNED))
 

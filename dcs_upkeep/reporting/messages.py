@@ -11,7 +11,7 @@ from itertools import groupby
 
 from dcs_upkeep.domain.model import REPORT_MARK, Location, OutcomeKind
 from dcs_upkeep.domain.ports import Message
-from dcs_upkeep.reporting.report import InstanceReport, Report
+from dcs_upkeep.reporting.report import InstanceReport, Report, matched_nothing
 
 MAX_SUBJECT = 99
 PART_MARK = 8  # as in (12/34)
@@ -66,7 +66,7 @@ def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mappi
 
 def _subject(report: Report) -> str:
     repeated = "(repeated?) " if report.get("possibly_repeated") else ""
-    urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else ""
+    urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else "NOTHING MATCHED: " if matched_nothing(report) else ""
     head, tail = f"{repeated}{urgent}DCS Upkeep {report['status']}: ", f" - {_counted(report)}"
     # The name gives way, never the counts; a part's number takes some room as well.
     return _ascii(f"{head}{_about(report, MAX_SUBJECT - len(head) - len(tail) - PART_MARK)}{tail}", MAX_SUBJECT)
