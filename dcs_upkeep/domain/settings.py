@@ -164,7 +164,10 @@ class Settings:
         "`stop,end`",
     )
     journal: str = _setting(
-        "", check_store, "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`", "none on a host; SQLite for the CLI"
+        "",
+        check_store,
+        "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`; no user or password in it",
+        "none on a host; SQLite for the CLI",
     )
     journal_ephemeral: bool = _setting(
         False,

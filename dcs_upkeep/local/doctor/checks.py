@@ -80,6 +80,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     where = f"region {settings.region}" if settings.region else f"endpoint {settings.endpoint}"
     actions = ", ".join(settings.allowed_actions)
     yield Finding("ok", "settings", f"{where}; at most {settings.max_instances} instances; allowed: {actions}")
+    limit_s = settings.time_limit_s
+    time_told = f"{limit_s:g} s in each invocation, whatever the host says" if limit_s else "as the host says, its units cross-checked"
+    yield Finding("ok", "time", time_told)
     if not settings.topics:
         yield Finding("look", "UPKEEP_TOPICS", "no topic is set: reports are in the log alone", "Set an SMN or SNS topic.")
 
