@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from dcs_upkeep import triggers
+from dcs_upkeep.domain.bounds import ANSWER_BYTES
 from dcs_upkeep.domain.errors import RefusedError, describe_error
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult, RunScope
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.commands import execute_command
 from dcs_upkeep.execution.coordinator import RunCoordinator
-from dcs_upkeep.reporting.bounded import ANSWER_BYTES, bounded_answer, brief_next
+from dcs_upkeep.reporting.bounded import bounded_answer, brief_next
 from dcs_upkeep.reporting.run_log import canonical_fields
 from dcs_upkeep.triggers import Delivery, Ignored, Invalid, RunIdScope, StartRun
 from dcs_upkeep.triggers.delivery import DeliveryItem

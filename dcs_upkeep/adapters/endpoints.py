@@ -1,9 +1,8 @@
-"""Which addresses may be called, and which are the clouds' own."""
+"""Where a call goes: whether that is known, and the clouds' own addresses."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
+from dcs_upkeep.domain.addresses import check_endpoint
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.model import Location
 
@@ -16,21 +15,13 @@ def check(location: Location, endpoint: str) -> None:
         problems.append(Problem("UPKEEP_PROJECT_ID", "no project is set, and neither host nor credentials know one", "Set it."))
     if not location.region and not endpoint:
         problems.append(Problem("UPKEEP_REGION", "no region is set", "Set it, such as cn-north-4, or set UPKEEP_ENDPOINT."))
-    if endpoint and not is_safe(endpoint):
-        problems.append(Problem("UPKEEP_ENDPOINT", "only this machine may be called without TLS", "Write https:// before it."))
+    if endpoint:
+        try:
+            check_endpoint(endpoint)
+        except ValueError as err:
+            problems.append(Problem("UPKEEP_ENDPOINT", "it cannot be called", f"{err}."))
     if problems:
         raise SettingsError(problems)
-
-
-def is_safe(endpoint: str) -> bool:
-    """Whether nobody between here and the address can read what is sent to it."""
-    return urlsplit(endpoint).scheme == "https" or is_loopback(endpoint)
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether the address is on this machine, which needs no TLS."""
-    host = urlsplit(endpoint).hostname or ""
-    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
 def of_service(service: str, region: str) -> str:

@@ -16,8 +16,9 @@ from huaweicloudsdkcore.exceptions.exceptions import SdkException, ServiceRespon
 from huaweicloudsdkcore.http.http_config import HttpConfig
 
 from dcs_upkeep import __version__
-from dcs_upkeep.adapters import endpoints, transport
+from dcs_upkeep.adapters import transport
 from dcs_upkeep.adapters.wire import Wire
+from dcs_upkeep.domain.addresses import is_loopback
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
 
@@ -52,7 +53,7 @@ def build_client(kind: Any, key_pair: Credentials, project_id: str, endpoint: st
         logger.addHandler(logging.NullHandler())
     client = ClientBuilder(kind).with_http_config(FittedConfig(wire, connections)).with_credentials(basic).with_endpoint(endpoint).build()
     session = client.get_http_client()._session
-    transport.prepare(session, wire, connections=connections, loopback=endpoints.is_loopback(endpoint))
+    transport.prepare(session, wire, connections=connections, loopback=is_loopback(endpoint))
     return client
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 CLOSE_S = 3.0  # kept back for the report and the log
 PUBLISH_S = 5.0  # and for the topics, if there are any
+BEGIN_S = 4.0  # less is not worth beginning a wave with: it has to be read, sent and answered
 PUT_CONNECT_S, PUT_READ_S = 5.0, 30.0
 LONGEST_PUT_S = PUT_CONNECT_S + PUT_READ_S  # one status PUT: an owner's last may be under way for so long after its lease has lapsed
 

@@ -123,11 +123,15 @@ class _Model(BaseModel):
 class Select(_Model):
     """Which instances of the live fleet: all conditions must hold."""
 
-    tags: TagMap | None = Field(None, min_length=1, description="Tags that an instance must all have.")
+    tags: TagMap | None = Field(None, min_length=1, description="Tags that an instance must all have; * as value means any.")
     name: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(None, description="Glob over the name, such as cache-*.")
     engine_versions: Names | None = Field(None, min_length=1, description="Engine versions, such as 5.0.")
-    exclude_tags: TagMap = Field({}, description="Exclude instances with any of these tags.")
-    exclude_instances: Annotated[tuple[InstanceId, ...], BeforeValidator(_tuple)] = Field((), description="Exclude these instance IDs.")
+    exclude_tags: TagMap = Field(
+        {}, description="Exclude instances with any of these tags; * as value means any. Letter case and outer spaces do not count."
+    )
+    exclude_instances: Annotated[tuple[InstanceId, ...], BeforeValidator(_tuple)] = Field(
+        (), description="Exclude these instance IDs, in any letter case."
+    )
 
 
 class Rollout(_Model):

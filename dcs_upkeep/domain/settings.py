@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.addresses import check_endpoint, check_store, hide_userinfo
 from dcs_upkeep.domain.deadline import LONGEST_PUT_S
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.problems import join, list_some, shorten, suggest
@@ -20,6 +21,8 @@ from dcs_upkeep.domain.time_windows import Blackout, parse_blackout
 
 Lookup = Callable[[str], str | None]
 ROOM_S = 5.0  # of a lease, for writing down that a PUT is about to leave
+# What one invocation may last: the shortest timeout of both platforms that is worth a thought, and FunctionGraph's longest.
+SHORTEST_INVOCATION_S, LONGEST_INVOCATION_S = 3.0, 259_200.0
 BATCH_LIMIT = 50  # DCS.4100 "The number of instance IDs in an instances array cannot exceed 50"
 
 
@@ -83,12 +86,6 @@ def _level(raw: str) -> str:
     return raw.upper()
 
 
-def _url(raw: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#@]+/?", raw):
-        raise ValueError("Write an address such as https://dcs.cn-north-4.myhuaweicloud.com, without path or user")
-    return raw.rstrip("/")
-
-
 def _topics(raw: str) -> tuple[str, ...]:
     for topic in _words(raw):
         if not re.fullmatch(r"urn:smn:[^:\s]+:[^:\s]+:[^:\s]+|arn:aws[a-z-]*:sns:[^:\s]+:\d+:[^:\s]+", topic):
@@ -96,12 +93,6 @@ def _topics(raw: str) -> tuple[str, ...]:
                 f"{shorten(topic)} is not a valid topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>"
             )
     return tuple(dict.fromkeys(_words(raw)))
-
-
-def _journal(raw: str) -> str:
-    if not re.fullmatch(r"[a-z]+:(?!//[^/?]*@).*", raw):  # no user or password; the rest is for the store of that name to check
-        raise ValueError("Write sqlite:///path, dynamodb://table?region=<region> or memory:")
-    return raw
 
 
 def _tags(raw: str) -> tuple[tuple[str, str], ...]:
@@ -120,8 +111,8 @@ class Settings:
 
     region: str = _setting("", _text, "Huawei Cloud region of the fleet, such as `cn-north-4`", "required")
     project_id: str = _setting("", _text, "Huawei Cloud project ID; by default that of the function or of the credentials", "from the host")
-    endpoint: str = _setting("", _url, "DCS endpoint, instead of the region's", "the region's")
-    smn_endpoint: str = _setting("", _url, "SMN endpoint, instead of the region's", "the region's")
+    endpoint: str = _setting("", check_endpoint, "DCS endpoint, instead of the region's", "the region's")
+    smn_endpoint: str = _setting("", check_endpoint, "SMN endpoint, instead of the region's", "the region's")
     topics: tuple[str, ...] = _setting((), _topics, "Comma-separated SMN URNs and SNS ARNs to which reports are sent", "none")
     allowed_actions: tuple[str, ...] = _setting(
         ("restart", "soft_restart", "start"),
@@ -167,7 +158,7 @@ class Settings:
     alarm_verify: bool = _setting(
         True, _flag, "Ask Cloud Eye, before an alarm is acted on, whether it is firing for its instance; if not, refuse", "`1`"
     )
-    ces_endpoint: str = _setting("", _url, "Cloud Eye endpoint, instead of the region's", "the region's")
+    ces_endpoint: str = _setting("", check_endpoint, "Cloud Eye endpoint, instead of the region's", "the region's")
     credentials_secret: str = _setting("", _text, "ARN of the AWS secret that holds the Huawei Cloud key pair", "none")
     notify: tuple[str, ...] = _setting(
         ("stop", "end"),
@@ -176,7 +167,10 @@ class Settings:
         "`stop,end`",
     )
     journal: str = _setting(
-        "", _journal, "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`", "none on a host; SQLite for the CLI"
+        "",
+        check_store,
+        "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`; no user or password in it",
+        "none on a host; SQLite for the CLI",
     )
     journal_ephemeral: bool = _setting(
         False,
@@ -187,8 +181,14 @@ class Settings:
     lease_s: float = _setting(120.0, _seconds(60, 900), "How long a run stays locked by an invocation that gives no sign of life")
     skew_s: float = _setting(10.0, _seconds(0, 120), "How far two clocks may differ")
     max_hops: int = _setting(200, _integer(0, 10_000), "How many further invocations may continue one run")
+    time_limit_s: float | None = _setting(
+        None,
+        _seconds(SHORTEST_INVOCATION_S, LONGEST_INVOCATION_S),
+        "How long one invocation may last on FunctionGraph or Lambda, whatever the host says of its time",
+        "as the host says",
+    )
     functiongraph_endpoint: str = _setting(
-        "", _url, "FunctionGraph endpoint, for continuing a run, instead of the region's", "the region's"
+        "", check_endpoint, "FunctionGraph endpoint, for continuing a run, instead of the region's", "the region's"
     )
     log_level: str = _setting("INFO", _level, "`DEBUG`, `INFO`, `WARNING` or `ERROR`", "`INFO`")
 
@@ -247,13 +247,25 @@ def read_settings(lookup: Lookup) -> Settings:
         try:
             values[item.name] = item.metadata["parse"](raw)
         except ValueError as err:
-            shown = "its value" if item.metadata["parse"] in (_url, _journal) else shorten(raw)  # an address may hold a password
-            problems.append(Problem(name, f"{shown} is not valid", f"{err}."))
+            # An address may hold a password, and people put addresses where none belongs.
+            shown = "its value" if item.metadata["parse"] in (check_endpoint, check_store) else shorten(hide_userinfo(raw))
+            problems.append(Problem(name, f"{shown} is not valid", f"{hide_userinfo(str(err))}."))
     if not {"UPKEEP_LEASE_S", "UPKEEP_SKEW_S"} & {problem.path for problem in problems}:
         problems += _lease_problems(Settings(**values))
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
+
+
+def read_time_limit(lookup: Lookup) -> float | None:
+    """UPKEEP_TIME_LIMIT_S alone, for the host, which needs it before anything else. None if it is not set, or not valid."""
+    name = env_name("time_limit_s")
+    raw = (lookup(name) or _bundle(lookup, []).get(name) or "").strip()
+    try:
+        found: float | None = SETTING_FIELDS[name].metadata["parse"](raw) if raw else None
+    except ValueError:
+        return None  # read_settings says what is wrong with it
+    return found
 
 
 def _lease_problems(settings: Settings) -> list[Problem]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from dcs_upkeep.domain.deadline import BEGIN_S, LONGEST_PUT_S
 from dcs_upkeep.domain.errors import CloudError, FencedError, JournalError
 from dcs_upkeep.domain.model import OutcomeKind, Plan, RunStatus
 from dcs_upkeep.domain.run import Disposition, RunResult
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
+from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.journal.run_index import register_run
 from dcs_upkeep.journal.run_state import Stage
 from dcs_upkeep.reporting.build import Telling, build_report, final_outcomes, last_reached
 from dcs_upkeep.reporting.publisher import publish
-from dcs_upkeep.reporting.report import Report
+from dcs_upkeep.reporting.report import Report, matched_nothing
+
+MOST_IDLE_HOPS = 2
 
 
 class RunCompletion:
@@ -39,16 +43,19 @@ class RunCompletion:
         )
         return build_report(context.spec, context.location, context.state, telling)
 
-    def goes_on(self, *, time_is_up: bool) -> bool:
-        """Whether anything is left that a further invocation of this run is to do."""
+    def goes_on(self, stops: StopConditions) -> bool:
+        """Whether anything is left that a further invocation of this run is to do, and is likely to get done."""
         state, plan = self._context.state, self._context.state.plan
-        if not time_is_up or not self._writer.journalled or self._writer.behind:
+        if not stops.time_is_up or not self._writer.journalled or self._writer.behind:
             return False
         if plan is not None and not self._is_anything_left(plan):
             return False
-        if state.hops < self._context.settings.max_hops:
+        if state.hops >= self._context.settings.max_hops:
+            self._writer.stop("hops", OutcomeKind.DEFERRED, f"the run went on {state.hops} times, which is UPKEEP_MAX_HOPS")
+        elif stops.not_before is None and state.idle_after(self._writer.now()) >= MOST_IDLE_HOPS:
+            self._writer.stop("progress", OutcomeKind.DEFERRED, _no_progress(self._context, stops.why))
+        else:
             return True
-        self._writer.stop("hops", OutcomeKind.DEFERRED, f"the run went on {state.hops} times, which is UPKEEP_MAX_HOPS")
         return False
 
     def _is_anything_left(self, plan: Plan) -> bool:
@@ -148,9 +155,9 @@ class RunCompletion:
         return RunResult(Disposition.RUNNING, report, self._context.state.may_have_sent())
 
     def _is_told(self, report: Report, fault: Exception | None) -> bool:
-        """What UPKEEP_NOTIFY asks for; refusals and faults always."""
+        """What UPKEEP_NOTIFY asks for; refusals, faults and empty selections always."""
         notify, status = self._context.settings.notify, report["status"]
-        if fault is not None or "end" in notify or status in (RunStatus.REJECTED, RunStatus.HALTED):
+        if fault is not None or "end" in notify or status in (RunStatus.REJECTED, RunStatus.HALTED) or matched_nothing(report):
             return True
         return "stop" in notify and (self._context.state.stop is not None or status not in (RunStatus.SUCCEEDED, RunStatus.PLANNED))
 
@@ -164,6 +171,18 @@ class RunCompletion:
         locks, plan = self._context.locks, self._context.state.plan
         if locks is not None and plan is not None and plan.refusal is None and not plan.dry_run:
             locks.release(last_reached(self._context.state), plan.action)
+
+
+def _no_progress(context: RunContext, why: str) -> str:
+    """Why a run that gets nothing done ends, and what it needs."""
+    needs_s = context.deadline.kept_s + BEGIN_S + LONGEST_PUT_S + context.settings.poll_s
+    idle = f"{MOST_IDLE_HOPS} further invocations in a row got nothing done"
+    if context.had_s >= needs_s:
+        return f"{idle}: {why}"
+    return (
+        f"{idle}: {why}. This one had {context.had_s:.0f} s, and a run needs {needs_s:.0f} s or more in each: raise the function's "
+        "timeout, or set UPKEEP_TIME_LIMIT_S if the host is wrong about its time"
+    )
 
 
 def _disposition(report: Report, fault: Exception | None, *, may_have_sent: bool) -> Disposition:

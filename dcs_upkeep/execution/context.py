@@ -43,6 +43,7 @@ class RunContext:
     deadline: Deadline  # for calls to DCS: the host's end, less what closing the run needs
     verifier: Verifier  # what a reading of an instance proves
     rate: SendRate  # how fast status calls may go out; it only ever slows down
+    had_s: float  # what this invocation had when it began with the run: the host's word for it
     began_at: datetime  # when the run began: in an earlier invocation, if it was resumed
 
     @property
@@ -146,6 +147,7 @@ def make_context(spec: RunSpec, settings: Settings, scope: RunScope, ports: Port
         deadline=ports.deadline.keep(CLOSE_S + (PUBLISH_S if settings.topics else 0.0)),
         verifier=Verifier(action_of(request), settings.settle_s, timeout_s, settings.poll_s, LONGEST_PUT_S + settings.skew_s),
         rate=SendRate(settings.batch_size, settings.parallel_calls, ports.pace),
+        had_s=ports.deadline.remaining_s(),
         began_at=datetime.fromtimestamp(claimed["at"], UTC) if claimed else ports.clock.now(),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from dcs_upkeep.domain.actions import RULES, DataLoss
+from dcs_upkeep.domain.deadline import BEGIN_S
 from dcs_upkeep.domain.errors import CloudError, ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.model import Instance, Outcome, OutcomeKind, Verdict
 from dcs_upkeep.execution.backup import back_up
@@ -21,7 +22,6 @@ from dcs_upkeep.journal.run_state import UNREADABLE, Stage
 from dcs_upkeep.planning.readings import Classes, classify, firing_alarms
 from dcs_upkeep.reporting.run_log import log_outcome
 
-BEGIN_S = 4.0  # less is not worth beginning a wave with: it has to be read, sent and answered
 POLLS = 2  # what the guards said is good for so many
 Shown = Mapping[str, Instance]
 

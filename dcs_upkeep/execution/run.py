@@ -15,7 +15,7 @@ from dcs_upkeep.execution.lock_rules import may_acquire
 from dcs_upkeep.execution.preflight import Preflight
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.wave import Wave
-from dcs_upkeep.journal.run_state import Stage
+from dcs_upkeep.journal.run_state import UNDER_WAY, Stage
 from dcs_upkeep.journal.run_writer import TRY_AGAIN_S
 from dcs_upkeep.planning.planner import Planner
 from dcs_upkeep.reporting import messages
@@ -23,7 +23,6 @@ from dcs_upkeep.reporting.publisher import publish_progress
 from dcs_upkeep.reporting.run_log import log_outcome, log_plan
 
 JOURNAL_WAIT_S = 60.0
-UNDER_WAY = (Stage.ACCEPTED, Stage.DOUBT, Stage.API_FAILED)
 
 
 class Run:
@@ -76,7 +75,7 @@ class Run:
                 fault = None
         try:
             self._wait_for_the_journal()
-            if fault is None and self._completion.goes_on(time_is_up=self._stops.time_is_up):
+            if fault is None and self._completion.goes_on(self._stops):
                 return self._completion.hand_over(self._stops.not_before, self._stops.waits_for)
             return self._completion.finish(fault)
         except FencedError as err:

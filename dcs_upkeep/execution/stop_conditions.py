@@ -19,13 +19,14 @@ from dcs_upkeep.planning.readings import halt_record
 class StopConditions:
     """What stops one run in one invocation. What stops it for good is written down; being out of time only ends this invocation.
 
-    `time_is_up`: this invocation must not begin anything more. `not_before`: seconds since 1970 before which going on is no use;
-    `waits_for`: what happens then.
+    `time_is_up`: this invocation must not begin anything more, for the reason `why`. `not_before`: seconds since 1970 before which
+    going on is no use; `waits_for`: what happens then.
     """
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self.time_is_up = False
+        self.why = ""
         self.not_before: float | None = None
         self.waits_for = ""
 
@@ -49,7 +50,7 @@ class StopConditions:
 
     def out_of_time(self, reason: str, not_before: float | None = None) -> None:
         """With a journal a further invocation goes on; without one the rest is deferred for a person to send."""
-        self.time_is_up = True
+        self.time_is_up, self.why = True, reason
         self.not_before = not_before
         if not self._context.writer.journalled:
             self._context.writer.stop("time", OutcomeKind.DEFERRED, reason)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final, TypeVar
 
 from dcs_upkeep.domain.actions import RULES, Action
-from dcs_upkeep.domain.model import PlannedInstance, Refusal
+from dcs_upkeep.domain.model import Refusal
 from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.settings import Settings
@@ -28,9 +28,9 @@ class PlanFacts:
     request: Request
     action: Action
     settings: Settings
-    planned: Mapping[str, PlannedInstance]  # would be acted on
+    planned: Collection[str]  # the IDs that would be acted on, as far as is known yet
     matched: int  # how many instances the request means
-    fleet: int  # how many it was selected from
+    fleet: int  # how many it was selected from, as far as that is known
     journalled: bool
     on_host: bool
     unread: Mapping[str, str] = field(default_factory=dict)  # those whose data-loss class could not be read, and why
@@ -153,6 +153,8 @@ UNREAD: PlanGuard[PlanFacts] = PlanGuard(
     only_told_in_dry_run=True,
 )
 
+BEFORE_READING: Final = (ALLOWED_ACTION, BLAST_RADIUS_COUNT, JOURNAL)  # can be asked of what a request names alone
+LISTED: Final = (EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE)  # need no more than the fleet's list
 LIMITS: Final = (ALLOWED_ACTION, EMPTY, BLAST_RADIUS_COUNT, BLAST_RADIUS_SHARE, JOURNAL, UNREAD)  # in the order in which they are asked
 GUARDS: Final = (*LIMITS, approval.APPROVAL)
 _ALL: Final = (*before_reading.GUARDS, *per_call.GUARDS, *GUARDS)
@@ -160,8 +162,18 @@ ONLY_TOLD_IN_DRY_RUN: Final = frozenset(guard.name for guard in _ALL if guard.on
 
 
 def event_refusals(facts: EventFacts) -> list[Refusal]:
-    """What is clear before the fleet is read: an alarm that is not firing."""
+    """Whether the alarm that asks for the run is firing."""
     return _refusals(before_reading.GUARDS, facts)
+
+
+def unread_refusals(facts: PlanFacts) -> list[Refusal]:
+    """The limits that are clear before anything is read. `facts.planned`: the IDs that the request names."""
+    return _refusals(BEFORE_READING, facts)
+
+
+def listed_refusals(facts: PlanFacts) -> list[Refusal]:
+    """The limits that are clear once the fleet is listed, before anything more is read of each instance."""
+    return _refusals(LISTED, facts)
 
 
 def limit_refusals(facts: PlanFacts) -> list[Refusal]:

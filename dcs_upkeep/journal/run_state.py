@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Never, NoReturn
 
+from dcs_upkeep.domain.actions import RULES
+from dcs_upkeep.domain.deadline import BEGIN_S
 from dcs_upkeep.domain.errors import RecordError
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.run import RunScope
@@ -46,6 +48,7 @@ class Stage(StrEnum):
     DONE = "done"
 
 
+UNDER_WAY = (Stage.ACCEPTED, Stage.DOUBT, Stage.API_FAILED)
 _STAGES = {"again": Stage.PENDING, "final": Stage.DONE}  # verdicts that are no stage's own word
 
 
@@ -83,6 +86,9 @@ class RunState:
     lease_until: float = 0.0
     takeovers: int = 0
     hops: int = 0
+    idle_hops: int = 0  # the last so many invocations that handed it over had got nothing done
+    got_on: bool = False  # whether the present one has
+    taken_at: float = 0.0  # when the present one began with it
     calls: dict[str, int] = field(default_factory=dict)
     topics: dict[str, str] = field(default_factory=dict)
     told: dict[str, str | None] = field(default_factory=dict)  # topic -> status of the report that it was told last
@@ -112,10 +118,13 @@ class RunState:
             case "renewed":
                 pass
             case "taken_over":
+                self.taken_at = entry["at"]
                 # Whoever goes on now waits for nothing any more: an old `not_before` would keep the sweep away if this one dies.
                 self.takeovers, self.not_before = self.takeovers + 1, 0.0
             case "yielded":
                 self.hops += 1
+                self.idle_hops = self.idle_after(entry["at"]) if "not_before" not in entry else 0
+                self.got_on = False
                 self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
                 self.not_before = entry.get("not_before", 0.0)
             case "publishing" | "published":
@@ -129,6 +138,7 @@ class RunState:
                 self.plan_parts = [*(self.plan_parts if entry["part"] else []), entry["text"]]
                 if len(self.plan_parts) == entry["parts"]:
                     self._planned(plan_from_json(json.loads("".join(self.plan_parts))), entry["at"])
+                    self.got_on = True
             case "guarded":
                 self.waves_begun = max(self.waves_begun, entry["wave"])
                 for instance_id, baseline in entry["baseline"].items():
@@ -157,10 +167,28 @@ class RunState:
         self.claimed, self.released, self.plan, self.stop = entry, False, None, None
         self.scope = scope_of(entry)
         self.progress, self.topics, self.told = {}, {}, {}
+        self.idle_hops, self.got_on, self.taken_at = 0, False, entry["at"]
 
     def failures(self) -> int:
         """What counts against the error budget, over the whole plan."""
         return sum(1 for progress in self.progress.values() if progress.outcome is not None and progress.outcome.outcome in FAILURES)
+
+    def idle_after(self, now: float) -> int:
+        """How many invocations in a row have got nothing done, if the present one ends now: nothing planned, sent or settled.
+
+        One that waited for what takes its time has not been idle: for instances under way, or on their way to where the action may
+        begin, and for the pause between two waves. It has to have had the time to look, though.
+        """
+        waited = now - self.taken_at >= BEGIN_S and self._waits(now)
+        return 0 if self.got_on or waited else self.idle_hops + 1
+
+    def _waits(self, now: float) -> bool:
+        if self.plan is None:
+            return False
+        pauses = self.settled_at is not None and now < self.settled_at + self.plan.pause_s
+        waits_for = RULES[self.plan.action].waits_for
+        awaited = any(one.baseline is not None and one.baseline["status"] in waits_for for one in self.at_stage(Stage.PENDING))
+        return pauses or awaited or bool(self.at_stage(*UNDER_WAY))
 
     @property
     def ended(self) -> bool:
@@ -186,6 +214,7 @@ class RunState:
                 self.progress[instance_id] = Progress(instance_id, number, classified_at=plan.read_at or at)
 
     def _sending(self, entry: Sending) -> None:
+        self.got_on = True
         self.attempts = max(self.attempts, entry["attempt"])
         self.open_attempts[entry["attempt"]] = entry["ids"]
         for instance_id in entry["ids"]:
@@ -219,7 +248,7 @@ class RunState:
             outcome = outcome_from_json(raw)
             progress = self.progress[outcome.instance_id]
             progress.stage, progress.outcome, progress.done_at = Stage.DONE, outcome, at
-            self.settled_at = at
+            self.settled_at, self.got_on = at, True
 
 
 def fold(entries: Iterable[Entry], where: str = "") -> RunState:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from dcs_upkeep.domain.actions import RULES, DataLoss, LossClass
@@ -20,6 +21,7 @@ from dcs_upkeep.guards.evaluate import evaluate_instance, permanent_verdict
 from dcs_upkeep.guards.per_call import CallFacts, FailureRecord, HaltRecord
 from dcs_upkeep.guards.policy import Firing, Policy
 from dcs_upkeep.guards.whole_plan import PlanFacts
+from dcs_upkeep.planning.selection import idle_exclusions
 from dcs_upkeep.planning.waves import failure_budget, make_waves
 
 Classified = Mapping[str, tuple[bool | None, str]]  # instance ID -> whether the action loses its data (None: unknown), and why
@@ -81,28 +83,31 @@ def make_plan(
     # What is to be waited for comes last, so that nothing that is ready waits with it, the canary least of all.
     waits_for = RULES[policy.action].waits_for
     targets = sorted((fleet[one] for one in ids if outcomes[one] is None), key=lambda instance: instance.status in waits_for)
+    instances = {instance.instance_id: held[instance.instance_id] for instance in targets}
     facts = PlanFacts(
         request=request,
         action=policy.action,
         settings=settings,
-        planned={instance.instance_id: held[instance.instance_id] for instance in targets},
+        planned=instances,
         matched=len(ids),
         fleet=len(fleet),
         journalled=found.journalled,
         on_host=found.on_host,
         unread=unread,
     )
-    asked = _approval_facts(facts, held, now, found)
-    # A window that defers refuses nothing: the run waits for its opening.
-    window = None if policy.defers else policy.window
-    call = CallFacts(now, found.halt, policy.blackouts, window, found.failures, settings.breaker)
-    refusals = [*found.refusals, *whole_plan.limit_refusals(facts), *whole_plan.time_refusals(call)]
-    if not unread:  # else there is no digest, and nothing that anybody could approve
-        refusals += whole_plan.approval_refusals(asked)
+    asked = _approval_facts(facts, instances, held, now, found)
+    refusals = _once(
+        found.refusals,
+        whole_plan.limit_refusals(facts),
+        whole_plan.time_refusals(call_facts(policy, settings, now, found.halt, found.failures)),
+        [] if unread else whole_plan.approval_refusals(asked),  # without a digest there is nothing that anybody could approve
+    )
     only_told = [refusal for refusal in refusals if request.dry_run and refusal.guard in whole_plan.ONLY_TOLD_IN_DRY_RUN]
     waves = make_waves(targets, request)
     watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
     notes = [f"if it were sent now, it would be refused by {refusal.guard}: {refusal.reason}" for refusal in only_told]
+    if request.select is not None:
+        notes += idle_exclusions(request.select, fleet.values())
     if request.dry_run and waves:
         notes.append(_cost(waves, settings.batch_size, float(request.rollout.pause_s), watch_timeout_s))
     return Plan(
@@ -111,7 +116,7 @@ def make_plan(
         dry_run=request.dry_run,
         digest=asked.digest,
         waves=waves,
-        instances=facts.planned,
+        instances=instances,
         settled=tuple(outcome for outcome in outcomes.values() if outcome is not None),
         covered=asked.covered,
         max_failures=failure_budget(request.rollout.max_failures, len(targets)),
@@ -124,14 +129,30 @@ def make_plan(
     )
 
 
-def _approval_facts(facts: PlanFacts, held: Mapping[str, PlannedInstance], now: datetime, found: PlanReadings) -> ApprovalFacts:
+def call_facts(policy: Policy, settings: Settings, now: datetime, halt: HaltRecord, failures: FailureRecord) -> CallFacts:
+    """What the guards about the hour judge. A window that defers refuses nothing: the run waits for its opening."""
+    window = None if policy.defers else policy.window
+    return CallFacts(now, halt, policy.blackouts, window, failures, settings.breaker)
+
+
+def _once(*asked: Iterable[Refusal]) -> list[Refusal]:
+    """All refusals, each guard's first word alone: some were asked before everything was read, and a dry run went on."""
+    first: dict[str, Refusal] = {}
+    for refusal in chain.from_iterable(asked):
+        first.setdefault(refusal.guard, refusal)
+    return list(first.values())
+
+
+def _approval_facts(
+    facts: PlanFacts, instances: Mapping[str, PlannedInstance], held: Mapping[str, PlannedInstance], now: datetime, found: PlanReadings
+) -> ApprovalFacts:
     about = make_about(facts.action, facts.settings.region, found.project_id, facts.request.backup)
     covered = {one: instance.loss_class for one, instance in held.items()}
     digest = "" if facts.unread else make_digest(about, covered)
     return ApprovalFacts(
         action=facts.action,
         given=facts.request.approve,
-        planned=facts.planned,
+        planned=instances,
         about=about,
         covered=covered,
         digest=digest,

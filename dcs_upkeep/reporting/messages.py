@@ -16,7 +16,7 @@ from dcs_upkeep.domain.model import REPORT_MARK, Location, OutcomeKind
 from dcs_upkeep.domain.ports import Message
 from dcs_upkeep.domain.problems import list_some, one_line
 from dcs_upkeep.reporting.bounded import brief_next
-from dcs_upkeep.reporting.report import InstanceReport, Report
+from dcs_upkeep.reporting.report import InstanceReport, Report, matched_nothing
 
 MAX_SUBJECT = 99
 PART_MARK = 8  # as in (12/34)
@@ -72,7 +72,7 @@ def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mappi
 
 def _subject(report: Report) -> str:
     repeated = "(repeated?) " if report.get("possibly_repeated") else ""
-    urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else ""
+    urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else "NOTHING MATCHED: " if matched_nothing(report) else ""
     head, tail = f"{repeated}{urgent}DCS Upkeep {report['status']}: ", f" - {_counted(report)}"
     # The name gives way, never the counts; a part's number takes some room as well.
     return f"{head}{_about(report, MAX_SUBJECT - len(head) - len(tail) - PART_MARK)}{tail}"

@@ -136,6 +136,11 @@ def status_of(outcomes: Iterable[Outcome], *, halted: bool = False, refused: boo
     return RunStatus.SUCCEEDED
 
 
+def matched_nothing(report: Report) -> bool:
+    """Whether the selection was empty, and nothing was wrong with that: a mistyped tag must not be a green report every week."""
+    return report["status"] == RunStatus.SUCCEEDED and not report["counts"]
+
+
 def summarize(
     header: Header,
     plan: Plan | None,

@@ -15,7 +15,7 @@ from dcs_upkeep.adapters.hosts.functiongraph import FunctionGraphHost
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
 from dcs_upkeep.domain.errors import JournalError, RefusedError
 from tests.contexts import FunctionGraphContext
-from tests.world import Fault, TimedHost, World, world
+from tests.world import Fault, TimedHost, World, make_fleet, printed_event, world
 
 RUN = {"action": "restart", "select": {"tags": {"env": "test"}}, "run_id": "night"}
 
@@ -99,6 +99,44 @@ def test_hops_have_a_limit() -> None:
         assert hops == 4
         assert report["status"] == "deferred"
         assert "UPKEEP_MAX_HOPS" in str(report["notes"])
+
+
+@pytest.mark.parametrize("left_s", [8.0, 9.0, 11.5])
+def test_invocations_that_are_too_short_for_anything_end_the_run_and_say_what_it_needs(left_s: float) -> None:
+    """A hundred of them would cost money and never restart anything."""
+    with world(3, journal=True) as w:
+        report, count = hop(w, RUN, left_s)
+        assert (count, report["hops"], report["status"], report["counts"], w.puts) == (3, 2, "deferred", {"deferred": 3}, [])
+        (row, *_) = report["instances"]
+        for words in (f"This one had {left_s:.0f} s", "needs 57 s or more", "raise the function's timeout", "UPKEEP_TIME_LIMIT_S"):
+            assert words in row["reason"]
+        assert printed_event(report) == {"action": "restart", "instances": w.ids, "rollout": {"max_failures": 0}}
+        assert len(w.emu.truth.messages) == 1
+        assert w.run(RUN)["counts"] == {"completed": 3}  # its key is free again
+
+
+def test_time_that_shrinks_under_way_ends_the_run_too() -> None:
+    """What was sent is told as it is; the rest is to be sent again."""
+    with world(3, journal=True) as w:
+        host = TimedHost(w.environ(), w.clock, 20.0)
+        bootstrap._invoke(RUN, host, w.clock, w.log, bootstrap.PLANS_PATH, dry_run=False, journal=w.journal)
+        report, count = hop(w, host.pending.popleft(), 8.0)
+        assert (count, len(w.puts), report["counts"]) == (2, 1, {"accepted": 1, "deferred": 2})
+        assert printed_event(report)["instances"] == [row["instance_id"] for row in report["instances"][1:]]
+
+
+def test_a_pause_longer_than_many_invocations_is_waited_out() -> None:
+    with world(2, journal=True) as w:
+        report, count = hop(w, {**RUN, "rollout": {"pause_s": 600}}, 60.0)
+        assert report["counts"] == {"completed": 2}
+        assert count > 10
+
+
+def test_an_instance_that_takes_longer_than_many_invocations_is_waited_for() -> None:
+    with world(make_fleet(1, tags={"env": "test"}, busy_s=300.0), journal=True) as w:
+        report, count = hop(w, RUN, 30.0)
+        assert report["counts"] == {"completed": 1}
+        assert count > 10
 
 
 def test_a_failed_self_call_is_reported_with_the_event_that_resumes() -> None:

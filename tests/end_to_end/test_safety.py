@@ -56,12 +56,14 @@ def test_what_cannot_be_read_counts_as_lost() -> None:
 
 
 @pytest.mark.parametrize("journal", [False, True])
-def test_a_plan_refused_for_several_reasons_still_tells_the_event_that_approves_it(journal: bool) -> None:
-    """The journal holds all reasons as one, under the first guard's name; what to do about the others must not get lost over that."""
+def test_a_dry_run_of_what_would_be_refused_for_several_reasons_tells_them_and_the_event_that_approves_it(journal: bool) -> None:
+    """A run that the window refuses reads nothing, so what would be lost is seen in a dry run, by day."""
     with world(2, journal=journal) as w:
-        report = w.refused({"action": "flush", "instances": w.ids, "window": {"start": "01:00", "end": "01:01", "timezone": "UTC"}})
-        assert report["instances"][0]["guard"] == "window"
-        assert "Send the event again inside the window." in report["next"]
+        window = {"start": "01:00", "end": "01:01", "timezone": "UTC"}
+        report = w.run({"action": "flush", "instances": w.ids, "window": window, "dry_run": True})
+        assert [note.split(":")[0] for note in report["notes"][:2]] == [
+            f"if it were sent now, it would be refused by {guard}" for guard in ("window", "approval")
+        ]
         plan = report["plan"]
         assert printed_event(report)["approve"] == (f"{plan['digest']}.{plan['showing']}" if journal else plan["digest"])
 

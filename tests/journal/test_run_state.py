@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -65,8 +66,12 @@ def stopped(why: str) -> Any:
     return entry("stopped", why=why, rest="not_attempted", guard=None, reason=f"because of {why}")
 
 
-def yielded(**calls: int) -> Any:
-    return entry("yielded", token="t", calls=calls)
+def yielded(at: float = AT, **calls: int) -> Any:
+    return entry("yielded", at, token="t", calls=calls)
+
+
+def taken_over(at: float = AT) -> Any:
+    return entry("taken_over", at)
 
 
 def reported() -> Any:
@@ -143,6 +148,13 @@ KINDS: Mapping[str, Row] = {
     "reported": ([*BEGUN, reported()], lambda s: (s.ended, s.reported and s.reported["status"], s.released), (True, "succeeded", False)),
     "released": ([*BEGUN, entry("released", reason="frozen")], lambda s: (s.ended, s.released, s.reported), (True, True, None)),
 }
+PAUSING = (claimed(), planned(0, 1, json.dumps(plan_to_json(replace(PLAN, pause_s=300.0)))), watched(a=OutcomeKind.COMPLETED))
+
+
+def idle(state: RunState) -> int:
+    return state.idle_hops
+
+
 SEQUENCES: Mapping[str, Row] = {
     "nothing": ([], lambda s: (s.claimed, s.ended, s.may_have_sent()), (None, False, False)),
     "claimed again after a release begins anew": (
@@ -193,6 +205,45 @@ SEQUENCES: Mapping[str, Row] = {
         [*BEGUN, entry("yielded", token="t", calls={}, not_before=AT + 900), yielded()],
         lambda s: s.not_before,
         0.0,
+    ),
+    "the hand-over of who planned was no idle one": ([*BEGUN, yielded()], lambda s: (s.hops, s.idle_hops, s.idle_after(AT)), (1, 0, 1)),
+    "hand-overs without anything in between add up": (
+        [*BEGUN, yielded(), taken_over(), yielded(), taken_over(AT + 5), entry("renewed", AT + 90), yielded(AT + 90)],
+        lambda s: (s.hops, s.idle_hops),
+        (3, 2),
+    ),
+    "an attempt is progress": ([*BEGUN, yielded(), taken_over(), yielded(), taken_over(), sending(1, "a"), yielded()], idle, 0),
+    "an outcome is progress": (
+        [*BEGUN, yielded(), taken_over(), yielded(), taken_over(), watched(a=OutcomeKind.REFUSED), yielded()],
+        idle,
+        0,
+    ),
+    "progress of the invocation before is not this one's": (
+        [*BEGUN, yielded(), taken_over(), sending(1, "a"), sent(1, a="again"), yielded(), taken_over(), yielded()],
+        idle,
+        1,
+    ),
+    "to wait for an instance under way is not idle": (
+        [*BEGUN, sending(1, "a"), sent(1, a="accepted"), yielded(), taken_over(AT), yielded(AT + 50)],
+        idle,
+        0,
+    ),
+    "without the time to look at it, it is": (
+        [*BEGUN, sending(1, "a"), sent(1, a="accepted"), yielded(), taken_over(AT), yielded(AT + 1)],
+        idle,
+        1,
+    ),
+    "to wait for the pause between two waves is not idle": ([*PAUSING, yielded(), taken_over(AT + 50), yielded(AT + 99)], idle, 0),
+    "when the pause is over, it is": ([*PAUSING, yielded(), taken_over(AT + 350), yielded(AT + 399)], idle, 1),
+    "to wait for a window is not idle": (
+        [*BEGUN, yielded(), taken_over(), yielded(), taken_over(), entry("yielded", token="t", calls={}, not_before=AT + 900)],
+        idle,
+        0,
+    ),
+    "a key that is claimed again begins without idle hops": (
+        [*BEGUN, yielded(), taken_over(), yielded(), entry("released", reason="x"), claimed()],
+        idle,
+        0,
     ),
     "an entry without owner, of a run without a store, leaves the lease": (
         [claimed(), entry("renewed")],

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dcs_upkeep.domain.request import parse_request
-from dcs_upkeep.planning.selection import selected
+from dcs_upkeep.domain.request import Select, parse_request
+from dcs_upkeep.planning.selection import idle_exclusions, selected
 from tests.planning.fleets import fleet, instance
 
 
@@ -31,6 +31,60 @@ def test_all_conditions_of_a_selection_must_hold(select: dict[str, Any], numbers
     )
     found = selected(parse_request({"action": "restart", "select": select}), known)
     assert [int(one[-3:]) for one in found] == numbers
+
+
+TAGGED = fleet(
+    instance(1, tags={"env": "prod", "Tier": "Payment"}),
+    instance(2, tags={"env": "prod", " tier ": " payment "}),
+    instance(3, tags={"env": "prod", "tier": "web"}),
+    instance(4, tags={"env": "prod", "tier": ""}),
+    instance(5, tags={"env": "prod"}),
+    instance(6, tags=None),
+)
+
+
+@pytest.mark.parametrize(
+    ("exclude", "numbers"),
+    [
+        ({"exclude_tags": {"tier": "*"}}, [5, 6]),
+        ({"exclude_tags": {" TIER ": " * "}}, [5, 6]),
+        ({"exclude_tags": {"Tier": "Payment"}}, [3, 4, 5, 6]),
+        ({"exclude_tags": {"tier": " PAYMENT"}}, [3, 4, 5, 6]),
+        ({"exclude_tags": {"tier": "payment", "TIER": "web"}}, [4, 5, 6]),
+        ({"exclude_tags": {"tier": ""}}, [1, 2, 3, 5, 6]),
+        ({"exclude_tags": {"tier": "pay*"}}, [1, 2, 3, 4, 5, 6]),
+        ({"exclude_instances": [instance(1).instance_id, instance(6).instance_id]}, [2, 3, 4, 5]),
+    ],
+)
+def test_an_exclusion_is_as_lenient_as_protection(exclude: dict[str, Any], numbers: list[int]) -> None:
+    """`Tier=Payment` was meant to keep them out, however somebody wrote it."""
+    request = parse_request({"action": "restart", "select": {"tags": {"env": "prod"}, **exclude}})
+    assert [int(one[-3:]) for one in selected(request, TAGGED)] == numbers
+    assert idle_exclusions(request.select or Select(), TAGGED.values()) == (
+        ("exclude_tags 'tier=pay*' matched no instance",) if len(numbers) == 6 else ()
+    )
+
+
+def test_an_id_that_dcs_lists_in_capitals_is_excluded_all_the_same() -> None:
+    known = fleet(instance(1, instance_id="ABCDEF00-0000-4000-8000-000000000001"))
+    request = parse_request({"action": "restart", "select": {"name": "*", "exclude_instances": ["abcdef00-0000-4000-8000-000000000001"]}})
+    assert selected(request, known) == ()
+
+
+def test_any_value_of_a_tag_may_be_selected() -> None:
+    request = parse_request({"action": "restart", "select": {"tags": {"tier": "*"}}})
+    assert [int(one[-3:]) for one in selected(request, TAGGED)] == [3, 4, 6]
+
+
+def test_an_exclusion_that_matches_nothing_is_told() -> None:
+    """A typo: what was to be kept out is in."""
+    absent = [f"00000000-0000-4000-8000-00000000009{digit}" for digit in range(9)]
+    select = {"name": "*", "exclude_tags": {"tear": "payment", "tier": "web"}, "exclude_instances": [instance(1).instance_id, *absent]}
+    request = parse_request({"action": "restart", "select": select})
+    assert idle_exclusions(request.select or Select(), TAGGED.values()) == (
+        "exclude_tags 'tear=payment' matched no instance",
+        f"exclude_instances: DCS lists no instance {', '.join(absent[:5])} and 4 more",
+    )
 
 
 def test_named_ids_stay_in_their_order_whether_they_exist_or_not() -> None:

@@ -12,10 +12,10 @@ from dcs_upkeep.domain.ports import Host
 
 
 def detect(context: object, environ: Mapping[str, str]) -> Host:
-    """The host that this context belongs to. Asked by what the context can do, not by the environment, which tests share."""
+    """The host that this context belongs to. Asked by what the context has, not by the environment, which tests share."""
     if callable(getattr(context, "getUserData", None)):
         return FunctionGraphHost(context)
-    if callable(getattr(context, "get_remaining_time_in_millis", None)):
+    if any(hasattr(context, name) for name in ("get_remaining_time_in_millis", "aws_request_id")):
         return LambdaHost(context, environ)
     return LocalHost(environ)
 

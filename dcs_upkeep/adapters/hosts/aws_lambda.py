@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.adapters.credentials import from_lookup, from_secret, no_credentials, text_of
+from dcs_upkeep.adapters.hosts.time_left import TimeLeft
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
 
@@ -25,6 +26,7 @@ class LambdaHost:
     def __init__(self, context: object, environ: Mapping[str, str]) -> None:
         self._context = context
         self._environ = environ
+        self._time = TimeLeft(self._left_ms, lambda: None, self.setting)
 
     @property
     def function(self) -> str:
@@ -42,9 +44,11 @@ class LambdaHost:
         return text_of(getattr(self._context, "invoked_function_arn", None)) or self.function
 
     def remaining_s(self) -> float:
-        """Seconds until the kill."""
-        left: Callable[[], int] = self._context.get_remaining_time_in_millis  # type: ignore[attr-defined]  # `detect` saw it
-        return left() / 1000
+        """Seconds until the kill, as far as the context can be trusted; where it tells nothing, those of the shortest timeout."""
+        return self._time.remaining_s()
+
+    def _left_ms(self) -> object:
+        return self._context.get_remaining_time_in_millis()  # type: ignore[attr-defined]  # `TimeLeft` takes its absence for no answer
 
     def setting(self, name: str) -> str | None:
         """From the environment."""

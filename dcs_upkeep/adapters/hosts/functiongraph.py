@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from dcs_upkeep.adapters import endpoints
 from dcs_upkeep.adapters.account import Account, Key, own_account
 from dcs_upkeep.adapters.credentials import from_lookup, no_credentials, text_of
+from dcs_upkeep.adapters.hosts.time_left import TimeLeft
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.settings import read_settings
@@ -27,8 +27,10 @@ class FunctionGraphHost:
 
     def __init__(self, context: object) -> None:
         self._context = context
-        self._began = time.monotonic()
         self.account: Account | None = None  # whose calls those to itself are, too; `share` sets it
+        self._time = TimeLeft(
+            lambda: self._ask("getRemainingTimeInMilliSeconds"), lambda: self._ask("getRunningTimeInSeconds"), self.setting
+        )
 
     @property
     def function(self) -> str:
@@ -41,13 +43,8 @@ class FunctionGraphHost:
         return text_of(self._ask("getRequestID")) or uuid.uuid4().hex
 
     def remaining_s(self) -> float:
-        """Seconds until the kill. An older runtime that cannot say is taken by its configured timeout, else by the shortest one, 3 s."""
-        left_ms = self._ask("getRemainingTimeInMilliSeconds")
-        if isinstance(left_ms, int | float) and not isinstance(left_ms, bool):
-            return float(left_ms) / 1000
-        limit_s = self._ask("getRunningTimeInSeconds")
-        known = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
-        return (float(limit_s) if known else 3.0) - (time.monotonic() - self._began)
+        """Seconds until the kill, as far as the context can be trusted; where it tells nothing, those of the shortest timeout."""
+        return self._time.remaining_s()
 
     def setting(self, name: str) -> str | None:
         """Event functions read with getUserData, not from the environment (FunctionGraph user guide)."""

@@ -13,8 +13,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dcs_upkeep.adapters import endpoints, timeouts
+from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
+from dcs_upkeep.domain.addresses import check_endpoint
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
 
 # What the code asks of the store here, for the shipped policies.
@@ -37,8 +38,11 @@ def open_at(address: SplitResult, access: Access) -> DynamoJournal:
         raise ValueError(f"no part of the address is called {unknown[0][:40]!r}")
     if not region and not endpoint:
         raise ValueError("neither a region nor an endpoint is named")
-    if endpoint and not endpoints.is_safe(endpoint):
-        raise ValueError("only this machine may be called without TLS")
+    if endpoint:
+        try:
+            check_endpoint(endpoint)
+        except ValueError as err:
+            raise ValueError(f"its endpoint cannot be called. {err}") from None
     return DynamoJournal(address.netloc, region or DEFAULT_REGION, endpoint, access)
 
 

@@ -21,6 +21,7 @@ from dcs_upkeep.adapters.hosts import aws_lambda, functiongraph
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.topics import smn, sns
 from dcs_upkeep.bootstrap import Adapters
+from dcs_upkeep.domain.addresses import is_loopback
 from dcs_upkeep.domain.errors import CloudError, Problem, SeqTakenError, SettingsError, UpkeepError
 from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.domain.ports import Clock, Journal
@@ -80,6 +81,9 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     where = f"region {settings.region}" if settings.region else f"endpoint {settings.endpoint}"
     actions = ", ".join(settings.allowed_actions)
     yield Finding("ok", "settings", f"{where}; at most {settings.max_instances} instances; allowed: {actions}")
+    limit_s = settings.time_limit_s
+    time_told = f"{limit_s:g} s in each invocation, whatever the host says" if limit_s else "as the host says, its units cross-checked"
+    yield Finding("ok", "time", time_told)
     if not settings.topics:
         yield Finding("look", "UPKEEP_TOPICS", "no topic is set: reports are in the log alone", "Set an SMN or SNS topic.")
 
@@ -131,7 +135,7 @@ def _clock(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding("fail", "UPKEEP_REGION", f"the SDK knows no region {settings.region!r}", "Correct it, or set UPKEEP_ENDPOINT.")
         return
     session = requests.Session()
-    session.trust_env = not endpoints.is_loopback(address)
+    session.trust_env = not is_loopback(address)
     before = clock.now()
     try:
         with session, session.get(address, timeout=DATE_TIMEOUT_S, allow_redirects=False, stream=True) as answer:
