@@ -61,7 +61,6 @@ TABLE = [
     ),
     pytest.param(error(404, "APIGW.0101"), AnswerKind.BAD_REQUEST, "APIGW.0101", id="404 of the gateway"),
     *(pytest.param(error(status, "X.1"), AnswerKind.BAD_REQUEST, str(status), id=str(status)) for status in (402, 405, 406, 413, 415, 422)),
-    pytest.param(Fault("put", "401"), AnswerKind.DENIED, "key pair", id="401"),
     pytest.param(Fault("put", "403"), AnswerKind.DENIED, "dcs:instance:modifyStatus", id="403"),
     *(pytest.param(error(status, "X.1"), AnswerKind.LOST, "not known", id=str(status)) for status in (301, 302, 408, 409, 425, 499)),
     *(pytest.param(error(status, "DCS.5000"), AnswerKind.LOST, "not known", id=str(status)) for status in (500, 502, 503, 504)),
@@ -227,7 +226,7 @@ def test_an_older_connection_error_does_not_make_a_lost_answer_look_unsent(emula
 
 def test_without_proof_an_error_counts_as_lost() -> None:
     """Should a later SDK bypass our connections, nothing may look unsent that was sent."""
-    from dcs_upkeep.adapters.dcs.transport import Wire
+    from dcs_upkeep.adapters.wire import Wire
 
     wire = Wire(FakeClock())
     wire.begin((5, 30))
@@ -247,9 +246,8 @@ def test_a_request_whose_connection_took_too_long_does_not_leave(emulate: Emulat
     emu = emulate()
     dcs = connect(emu)
     dcs.send(Action.RESTART, ids_of(emu, 1))
-    _, wire = dcs._session.connect()
-    times = iter([100.0, 106.0])
-    wire.real_s = lambda: next(times)
+    times = iter([100.0, 100.0, 100.0, 106.0])
+    dcs._account.wire.real_s = lambda: next(times)
     answer = dcs.send(Action.RESTART, ids_of(emu))
     assert answer.kind is AnswerKind.NOT_CONNECTED
     assert len(emu.truth.puts) == 1
@@ -280,8 +278,8 @@ def test_a_region_without_stop_and_start_is_told_from_a_bad_instance(emulate: Em
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"key_pair": Credentials("someone-else-001", "another-secret-002")}, AnswerKind.DENIED),
-        ({"project_id": "f" * 32}, AnswerKind.DENIED),
+        ({"key_pair": Credentials("someone-else-001", "another-secret-002")}, AnswerKind.UNAUTHORIZED),
+        ({"project_id": "f" * 32}, AnswerKind.UNAUTHORIZED),
     ],
     ids=["wrong key", "wrong project"],
 )
@@ -296,7 +294,7 @@ def test_a_security_token_is_part_of_the_signature(emulate: Emulate, connect: Co
     """An agency's key pair is worth nothing without it."""
     emu = emulate(security_token="token-of-the-agency")
     assert connect(emu).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.RESULTS
-    assert connect(emu, key_pair=Credentials(emu.ak, emu.sk)).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.DENIED
+    assert connect(emu, key_pair=Credentials(emu.ak, emu.sk)).send(Action.RESTART, ids_of(emu)).kind is AnswerKind.UNAUTHORIZED
 
 
 def test_no_secret_comes_back_in_an_answer(emulate: Emulate, connect: Connect) -> None:
@@ -337,7 +335,9 @@ def test_a_put_never_rides_a_connection_that_was_idle_for_more_than_20_s(emulate
 def test_a_netrc_entry_does_not_replace_the_signature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library under the SDK takes it from the home directory, unasked."""
     import requests
-    from dcs_upkeep.adapters.dcs.transport import Wire, prepare
+
+    from dcs_upkeep.adapters.transport import prepare
+    from dcs_upkeep.adapters.wire import Wire
 
     (tmp_path / "netrc").write_text("machine dcs.example.com login me password mine\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))

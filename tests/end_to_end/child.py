@@ -24,7 +24,7 @@ from tests.end_to_end.shared_clock import SharedClock
 AWS_KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 HALTED = "halted"
 # The processes are forked from one that has imported this file, so that what an invocation loads late is loaded once.
-for name in ("adapters.dcs.sdk", "adapters.dcs.transport", "adapters.journals.dynamodb", "adapters.journals.sqlite", "adapters.topics.smn"):
+for name in ("adapters.dcs.sdk", "adapters.transport", "adapters.journals.dynamodb", "adapters.journals.sqlite", "adapters.topics.smn"):
     importlib.import_module(f"dcs_upkeep.{name}")
 importlib.import_module("huaweicloudsdksmn.v2")
 # A session reads megabytes of JSON for its first client; one that has read them serves every process.

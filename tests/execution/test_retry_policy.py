@@ -33,6 +33,7 @@ from dcs_upkeep.execution.retry_policy import (
     verdicts,
 )
 
+DENIED = Batch(("a", "b", "c"), refused=Answer(AnswerKind.DENIED, ""))
 ONE, MANY = Batch(("a",)), Batch(("a", "b", "c"))
 TRIED = Batch(("a",), refused_connections=MAX_REFUSED_CONNECTIONS)
 RESTART, FLUSH = Action.RESTART, Action.FLUSH
@@ -59,8 +60,12 @@ ROWS: list[tuple[AnswerKind, Action, Batch, Reaction]] = [
     (AnswerKind.TOO_MANY, FLUSH, ONE, Fail(NEVER_AGAIN)),
     (AnswerKind.BAD_REQUEST, RESTART, MANY, StopRun(refuses=True)),
     (AnswerKind.BAD_REQUEST, FLUSH, ONE, StopRun(refuses=True)),
-    (AnswerKind.DENIED, RESTART, MANY, StopRun(refuses=False)),
+    (AnswerKind.DENIED, RESTART, MANY, ReadFirst(READ_AFTER_S)),
+    (AnswerKind.DENIED, RESTART, ONE, StopRun(refuses=False)),
+    (AnswerKind.DENIED, FLUSH, MANY, StopRun(refuses=False)),
     (AnswerKind.DENIED, FLUSH, ONE, StopRun(refuses=False)),
+    (AnswerKind.UNAUTHORIZED, RESTART, MANY, StopRun(refuses=False)),
+    (AnswerKind.UNAUTHORIZED, FLUSH, ONE, StopRun(refuses=False)),
 ]
 
 
@@ -96,6 +101,8 @@ def test_only_what_is_proven_unexecuted_may_be_sent_again(kind: AnswerKind, acti
         pytest.param(Batch(("a",), waited=True), 1, False, RetryAfter(0.0, within_watch=False), id="it has waited and is ready"),
         pytest.param(Batch(("a",), refused=Answer(AnswerKind.ONE_BAD_ID, "", busy=True)), 1, False, ReadFirst(10.0), id="busy by its code"),
         pytest.param(Batch(("a",), refused=Answer(AnswerKind.ONE_BAD_ID, "")), 1, False, Fail(), id="refused, and nobody knows why"),
+        pytest.param(DENIED, 3, False, StopRun(refuses=False), id="denied, and all may be read: the right itself is missing"),
+        pytest.param(DENIED, 2, True, RetryAfter(0.0, within_watch=False), id="denied for the one that may not be read"),
     ],
 )
 def test_what_follows_from_reading_a_refused_batch(batch: Batch, fit: int, culprit_found: bool, wanted: Reaction) -> None:

@@ -80,7 +80,14 @@ def test_guards_are_asked_in_this_order() -> None:
     assert [entry.name for entry in current.GUARDS] == ["state", "hold", "maintenance_window", "alarm_veto"]
     assert [entry.name for entry in current.LOCK_GUARDS] == ["claims", "cooldown"]
     assert [entry.name for entry in per_call.GUARDS] == ["halt", "breaker", "blackout", "window"]
-    assert [entry.name for entry in whole_plan.LIMITS] == ["allowed_action", "empty", "blast_radius_count", "blast_radius_share", "journal"]
+    assert [entry.name for entry in whole_plan.LIMITS] == [
+        "allowed_action",
+        "empty",
+        "blast_radius_count",
+        "blast_radius_share",
+        "journal",
+        "unread",
+    ]
 
 
 # --- one instance ------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from dcs_upkeep.domain.model import Instance
 
 MAX_PAGES = 1000
 MAX_PASSES = 3
-STEP_BACK = 500  # rows; as many may be deleted between two pages and cost one page more
+# Rows by which a page overlaps the one before once rows were seen to move up: from the least, four times as many whenever it is not enough.
+LEAST_OVERLAP, MOST_OVERLAP = 50, 500
 
 Page = tuple[list[Instance], int, int | None]  # its instances, its number of rows, `instance_num`
 
@@ -21,7 +22,7 @@ class _Pass:
     """One way through all pages.
 
     Each page begins with the last row of the one before. If it does not hold a row that is known, rows were deleted in front of it and
-    others have moved up past its beginning, unseen: it is asked for again from further in front.
+    others have moved up past its beginning, unseen: it is asked for again from further in front, and the next ones overlap by more.
     """
 
     ask: Callable[[int], Page]
@@ -31,7 +32,9 @@ class _Pass:
 
     def run(self) -> None:
         """Until `enough`, or until `instance_num` is reached; if that is missing or too low, until a short page. Raises: CloudError."""
-        begin, last_ids = 0, list[str]()
+        begin = end = 0
+        back = 1
+        last_ids: list[str] = []
         is_doubtful = False  # whether the fleet may have ended with the last page
         for _ in range(MAX_PAGES):
             try:
@@ -43,8 +46,10 @@ class _Pass:
                     return
                 instances, rows, total = [], 0, None  # an offset past the end may be refused (DCS.4800)
             if begin and not any(instance.instance_id in self.found for instance in instances):
-                begin = max(0, begin - STEP_BACK)
+                back = max(LEAST_OVERLAP, back * 4)
+                begin = max(0, end - back)
                 continue
+            back = min(back, MOST_OVERLAP)
             before, last_ids = last_ids, [instance.instance_id for instance in instances]
             if begin and last_ids == before and rows >= read_answers.PAGE:
                 break  # the same page again: going on would never end, and stopping here would pass for the whole fleet
@@ -60,7 +65,7 @@ class _Pass:
             more = total > end if total is not None and total >= end and not is_doubtful else is_full
             if not more or self.enough(self.found) or not (is_new or is_full):
                 return
-            begin = end - 1
+            begin = max(0, end - back)
         what = f"the listing does not come to an end at offset {begin}"
         raise CloudError("list_instances", what, "Try again; if it stays so, ask Huawei Cloud's support.")
 
