@@ -164,7 +164,7 @@ def _invoke(
     *,
     dry_run: bool,
     journal: Journal | None,
-    user: str | None,
+    user: str | None = None,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)

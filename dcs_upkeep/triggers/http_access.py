@@ -28,7 +28,7 @@ def turned_away(event: Event, path: str, trigger: Trigger, parser: PayloadParser
     if method in LOOKING and event.get("body") in (None, ""):
         reason = f"a {method} request asks for nothing; send a POST with the request as its body"
         return Ignored(trigger, reason, run_id=parser.run_id(trigger), kind="HTTP request without a body", http_code=405)
-    if parser.http_anonymous or not _is_of_aws(event, parser.scope.host) or trigger.principal is not None:
+    if parser.http_anonymous or not _is_of_aws(event) or trigger.principal is not None:
         return None
     if value_at(event, "requestContext/elb") is not None:
         what = "this is a request by an Application Load Balancer, which does not show to the function who asks"
@@ -40,8 +40,8 @@ def turned_away(event: Event, path: str, trigger: Trigger, parser: PayloadParser
     return replace(refused, kind="HTTP request without identity", http_code=403)
 
 
-def _is_of_aws(event: Event, host: str) -> bool:
-    """Whether an address of AWS took this request."""
+def _is_of_aws(event: Event) -> bool:
+    """Whether an address of AWS took this request. (Its own form shows it: nobody but who may invoke the function sends another one there.)"""
     context = event.get("requestContext")
     keys = context if isinstance(context, dict) else {}
-    return host == "lambda" or event.get("version") in ("1.0", "2.0") or any(key in keys for key in _OF_AWS)
+    return event.get("version") in ("1.0", "2.0") or any(key in keys for key in _OF_AWS)

@@ -133,14 +133,6 @@ def test_it_is_taken_where_a_setting_says_so(name: str) -> None:
         assert here.run(NOBODY[name])["statusCode"] == 422  # read, and refused for the instance that is not there
 
 
-def test_on_lambda_no_request_is_taken_for_one_of_apig() -> None:
-    """Whoever may write the event's outer form could leave out what tells the clouds apart."""
-    scope = RunIdScope("lambda", "f", "r", "p", "request-1")
-    (item,) = parse(apig(TEXT), scope, PLANS, NOW).items
-    assert isinstance(item, Invalid)
-    assert item.http_code == 403
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 @pytest.mark.parametrize("form", ["apig", "url", "rest"])
 def test_a_browser_that_looks_at_the_address_is_told_so_and_nobody_else(method: str, form: str) -> None:
