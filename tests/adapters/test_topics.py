@@ -33,6 +33,16 @@ def test_smn_gets_subject_and_text() -> None:
         assert (sent.topic_urn, sent.subject, sent.body["message"]) == (URN, MESSAGE.subject, MESSAGE.text)
 
 
+def test_a_name_in_another_script_arrives_in_the_subject(aws: str) -> None:
+    """SMN takes 512 bytes of UTF-8, SNS under 100 characters."""
+    chinese = Message("DCS Upkeep succeeded: restart 每周重启会话缓存", "DCS Upkeep report: 每周重启会话缓存")
+    with Emulator([], topics=[URN]) as emu:
+        topic(URN, emu).publish(chinese)
+        assert (emu.truth.messages[0].subject, emu.truth.messages[0].body["message"]) == (chinese.subject, chinese.text)
+    arn = boto3.client("sns", region_name="eu-central-1").create_topic(Name="reports")["TopicArn"]
+    assert topic(arn).publish(Message("每" * 99, "每" * 80_000))
+
+
 @pytest.mark.parametrize(("kind", "word"), [("403", "smn:topic:publish"), ("401", "401")])
 def test_an_smn_refusal_names_code_and_permission(kind: str, word: str) -> None:
     with Emulator([], faults=[Fault("publish", kind, times=None)]) as emu, pytest.raises(CloudError, match=word) as caught:

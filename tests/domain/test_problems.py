@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.problems import join, list_some, shorten, suggest, suggest_or_list
+from dcs_upkeep.domain.problems import join, json_line, list_some, one_line, shorten, suggest, suggest_or_list
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,42 @@ def test_a_near_name_is_suggested_and_else_all_are_listed() -> None:
     assert suggest("Restrat", Action) == "Did you mean restart?"
     assert suggest("zzz", Action) == ""
     assert suggest_or_list("zzz", ("a", "b")) == "Known names: a, b."
+
+
+SIGNS = [
+    "\n",
+    "\r",
+    "\t",
+    "\x00",
+    "\x1b",
+    "\x7f",
+    "\x85",
+    "\x9b",
+    "\u2028",
+    "\u2029",
+    "\u202a",
+    "\u202e",
+    "\u2066",
+    "\u2069",
+    "\u200e",
+    "\u200f",
+]
+SIGNS += ["\u061c", "\u200b", "\u2060", "\ufeff", "\u00ad", "\u3164", "\u2800", "\ud800", "\U000e0041"]
+
+
+@pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: f"{ord(sign):04x}")
+def test_no_stranger_s_sign_ends_a_line_turns_it_or_hides_in_it(sign: str) -> None:
+    assert one_line(f"a{sign}b") == "a?b"
+    assert sign not in shorten(f"a{sign}b")
+    assert json.loads(json_line({"name": f"a{sign}b"})) == {"name": f"a{sign}b"}, "an event to copy means what it meant"
+    assert json_line(f"a{sign}b").isprintable()
+
+
+@pytest.mark.parametrize("text", ["每周重启会话缓存", "nächtlich", "ночь", "ليل", "a b", "\U0001f680"])
+def test_all_else_stays_as_it_was_written(text: str) -> None:
+    assert one_line(text) == text
+    assert json_line(text) == f'"{text}"'
+
+
+def test_a_wide_space_is_a_space() -> None:
+    assert one_line("每周\u3000重启") == "每周 重启"

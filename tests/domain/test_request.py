@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from dcs_upkeep.domain import request
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.errors import InvalidEventError
+from dcs_upkeep.domain.problems import to_problem
 from dcs_upkeep.domain.request import canonical, normal_id, parse_request
 
 ID_A = "2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"
@@ -177,3 +180,45 @@ def test_a_field_that_is_called_like_a_branch_of_pydantic_s_is_named(name: str) 
     with pytest.raises(InvalidEventError) as caught:
         parse_request({"action": "restart", "instances": ["2e803f66-fbb0-47ad-b6cb-fb87f5bed4ef"], name: 1})
     assert [problem.path for problem in caught.value.problems] == [name]
+
+
+FLOODS: dict[str, dict[str, Any]] = {
+    "ids": {"action": "restart", "instances": [f"bad-{n}" for n in range(60_000)]},
+    "no ids": {"action": "restart", "instances": [0] * 1_000_000},
+    "fields": {"action": "restart", "instances": [ID_A], **{f"made-up-{n}": n for n in range(50_000)}},
+    "tags": {"action": "restart", "select": {"tags": {f"tag-{n}": n for n in range(50_000)}}},
+    "excluded": {"action": "restart", "select": {"name": "*", "exclude_instances": ["bad"] * 60_000}},
+    "versions": {"action": "restart", "select": {"engine_versions": [0] * 60_000}},
+    "rollout": {"action": "restart", "instances": [ID_A], "rollout": {f"made-up-{n}": n for n in range(50_000)}},
+    "days": {"action": "restart", "instances": [ID_A], "window": {"start": "1", "end": "2", "timezone": "UTC", "days": ["x"] * 60_000}},
+}
+
+
+@pytest.mark.parametrize("event", FLOODS.values(), ids=FLOODS)
+def test_a_flood_of_problems_is_twenty_and_a_count(event: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused anyway must cost little: sentences are only made for what is told."""
+    made = []
+    monkeypatch.setattr(request, "to_problem", lambda *given: made.append(given) or to_problem(*given))
+    with pytest.raises(InvalidEventError) as caught:
+        parse_request(event)
+    assert len(caught.value.problems) == 21
+    assert re.match(r"\d+ more problems were found", caught.value.problems[-1].what)
+    assert len(made) <= 21
+    assert len(str(caught.value)) < 8_000
+
+
+def test_problems_keep_their_places_in_a_flood() -> None:
+    with pytest.raises(InvalidEventError) as caught:
+        parse_request({"action": "restart", "instances": [ID_A, *["bad"] * 100]})
+    assert [one.path for one in caught.value.problems[:20]] == [f"instances[{n}]" for n in range(1, 21)]
+    assert caught.value.problems[-1].what.startswith("80 more problems")
+
+
+def test_what_is_wrong_across_fields_is_told_whatever_the_flood() -> None:
+    with pytest.raises(InvalidEventError) as caught:
+        parse_request({"instances": ["bad"] * 100, "select": {"name": "*"}})
+    assert {"action", "select"} <= {one.path for one in caught.value.problems}
+
+
+def test_a_label_is_one_line() -> None:
+    assert parse_request({"action": "restart", "instances": [ID_A], "name": "a\nb", "requested_by": "每周\u202e"}).name == "a?b"
