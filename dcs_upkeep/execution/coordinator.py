@@ -23,8 +23,8 @@ from dcs_upkeep.reporting.publisher import publish
 from dcs_upkeep.reporting.report import Report
 
 REPLAYED = (
-    "Nothing was done now: this event was carried out before, and this is the report of that time. To have it done again, send it as a new "
-    "message or timer event, or with a run_id or Idempotency-Key that was not used yet. What that report says is next:"
+    "Nothing was done now: this run has ended before, and this is its report. To have it done again, send the request as a new message or "
+    "timer event, or with a run_id or an Idempotency-Key that was not used yet. Its report said:"
 )
 LOOK_AT_RUNS = "Look at the runs with the command status."
 # Why a run is not gone on with here -> what to do instead.

@@ -54,7 +54,10 @@ def parse_untrusted_json(text: str | bytes | bytearray | memoryview) -> object:
 def parse_twice_encoded(text: str | bytes | bytearray | memoryview) -> object:
     """The same; JSON text inside JSON text, which serializers and consoles make of it, is opened once more. Raises: InvalidJsonError."""
     value = parse_untrusted_json(text)
-    if not isinstance(value, str) or not looks_like_json(value):
+    if not isinstance(value, str):
+        return value
+    value = decode(value)
+    if not looks_like_json(value):
         return value
     try:
         return parse_untrusted_json(value)
@@ -74,7 +77,7 @@ def decode(text: str | bytes | bytearray | memoryview) -> str:
 
 def looks_like_json(text: str) -> bool:
     """Whether a text means to be an object, a list or a string in JSON."""
-    return text.lstrip(" \t\r\n\ufeff")[:1] in ("{", "[", '"')
+    return text.lstrip(" \t\r\n")[:1] in ("{", "[", '"')
 
 
 def check_depth(value: object) -> None:

@@ -32,11 +32,16 @@ RESTARTS = {
     "eventgrid-restart": 3,
     "apig-restart": 3,
     "kafka-restart": 3,
+    "rocketmq-restart": 3,
     "eventbridge-rule-restart": 3,
     "sns-restart": 3,
     "sqs-restart": 5,
     "sqs-sns-restart": 3,
+    "sqs-eventbridge-restart": 3,
     "function-url-restart": 3,
+    "function-url-idempotency-key-restart": 3,
+    "lambda-failure-record-restart": 3,
+    "functiongraph-failure-record-restart": 24,
 }
 NOTHING_TO_SEND = ("direct-dry-run", "direct-start", "control-halt", "control-status", "control-sweep")
 REFUSED = (

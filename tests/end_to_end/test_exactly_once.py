@@ -38,7 +38,11 @@ def test_a_replay_gives_the_first_report_and_publishes_nothing_again() -> None:
         first = w.run(RUN)
         w.clock.sleep(60)
         second = w.run(RUN)
-        assert second == {**first, "replayed": True}
+        assert second["next"].startswith("Nothing was done now")
+        assert "run_id" in second["next"]
+        assert second == {**first, "replayed": True, "next": second["next"]}
+        shown = w.run({"command": "show", "run": first["run_id"]})
+        assert shown == {**first, "replayed": True}, "on record it stays as it was told"
         assert len(w.emu.truth.messages) == 1
         assert len(w.puts) == 2
 

@@ -18,6 +18,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from dcs_upkeep.adapters.journals import open_journal
+from dcs_upkeep.execution.coordinator import REPLAYED
 from dcs_upkeep.journal.entries import Entry
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.adapters.test_journals import STORES, make_url
@@ -99,9 +100,10 @@ def test_a_reported_run_is_replayed_and_shown_as_it_was_reported(name: str, url:
         w.clock.sleep(3600)
         shown = w.run({"command": "show", "run": stored["run_id"]})
         assert w.emu.truth.messages == []
-        answers = [shown, w.run(stored["event"]), w.run(stored["event"]), w.run({"resume": stored["run_id"]})]
-        for answer in answers:
-            assert answer == {**stored["report"], "replayed": True, "tool_version": answer["tool_version"]}
+        as_it_was = {**stored["report"], "replayed": True, "tool_version": shown["tool_version"]}
+        assert shown == as_it_was
+        for answer in (w.run(stored["event"]), w.run(stored["event"]), w.run({"resume": stored["run_id"]})):
+            assert answer == {**as_it_was, "next": f"{REPLAYED} {as_it_was['next']}"}
         # What the topic had not taken is published by the first replay, and only by that.
         assert len(w.emu.truth.messages) == 1 - stored["topics_told"]
         assert w.puts == []
@@ -132,7 +134,7 @@ def test_a_run_that_was_cut_off_is_swept_to_the_report_that_the_old_version_woul
         assert w.run({"command": "sweep"})["resumed"] == []
         again = w.run({"resume": stored["run_id"]})
         again["plan"]["digest"] = report["plan"]["digest"]
-        assert again == {**report, "replayed": True}
+        assert again == {**report, "replayed": True, "next": f"{REPLAYED} {report['next']}"}
         assert len(w.emu.truth.messages) == messages
 
 

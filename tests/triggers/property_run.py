@@ -1,6 +1,7 @@
 """Events around every envelope, made up: `python -m tests.triggers.property_run --examples 100000`. The suite runs a quick round of it.
 
-Two things must hold whatever comes: parsing raises nothing, and only a request that is valid on its own becomes a run.
+Whatever comes, inside whatever: parsing raises nothing, only a request that is valid on its own becomes a run, what needs trust is never
+taken from inside an envelope, and nothing is opened more than three deep.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from dcs_upkeep.domain.request import parse_request
 from dcs_upkeep.domain.run import ControlCommand
 from dcs_upkeep.triggers import parser
 from dcs_upkeep.triggers.delivery import Ignored, Invalid, RunIdScope, StartRun
+from dcs_upkeep.triggers.payload import FROM_ANYWHERE
+from tests.triggers.test_nesting import INNER, of_functiongraph, of_lambda
 from tests.triggers.test_triggers import ENVELOPES, ID, PLANS, alarm, apig, kafka, smn, timer
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -66,6 +69,18 @@ keys = texts | st.sampled_from(
         "requestContext",
         "trigger_type",
         "user_event",
+        "requestPayload",
+        "request_payload",
+        "request_context",
+        "headers",
+        "Idempotency-Key",
+        "Type",
+        "type",
+        "MessageId",
+        "message_id",
+        "topic_urn",
+        "attributes",
+        "MessageGroupId",
     ]
 )
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5), max_leaves=12)
@@ -86,27 +101,60 @@ requests = st.fixed_dictionaries(
 contents = requests | values
 
 
-def wrapped(content: Any, name: str) -> Any:
+commands = st.fixed_dictionaries(
+    {}, optional={"command": st.sampled_from(["halt", "release", "sweep", "show", "status"]), "resume": texts, "halt": texts, "run": texts}
+)
+WHOLE = ({"action": "restart", "instances": [ID]}, {"plan": "nightly"}, {"command": "release", "halt": "h"}, {"resume": "r"})
+WRAPPERS = {name: wrap for name, (wrap, _) in INNER.items()}
+FAILURES = {"lambda": of_lambda, "functiongraph": of_functiongraph}
+
+
+def wrapped(content: Any, wrap: Any) -> Any:
     """The content in this envelope; where it cannot be written as JSON, as it is."""
     try:
-        return ENVELOPES[name][0](content)
+        return wrap(content)
     except (ValueError, TypeError):
         return content
 
 
 @st.composite
-def events(draw: Any) -> tuple[Any, Any]:
-    """An event, and the content that was put into it (None where it was made up as a whole)."""
-    kind = draw(st.integers(0, 5))
+def nested(draw: Any) -> tuple[Any, Any, int]:
+    """A request, a command or anything else in up to five envelopes and records of failures, as text or text in text."""
+    content = draw(contents | commands | st.sampled_from(WHOLE))
+    event, envelopes = json.loads(json.dumps(content, allow_nan=False, default=str)) if is_writable(content) else None, 0
+    for name in draw(st.lists(st.sampled_from([*WRAPPERS, *FAILURES]), min_size=2, max_size=5)):
+        before = draw(st.sampled_from(["", "", "\ufeff"]))
+        inside = before + json.dumps(event) if draw(st.integers(0, 3)) == 0 else event
+        event = (WRAPPERS.get(name) or FAILURES[name])(inside)
+        envelopes += name in WRAPPERS
+    return event, content, envelopes
+
+
+def is_writable(content: Any) -> bool:
+    """Whether it can be written as JSON that is read again."""
+    try:
+        json.dumps(content, allow_nan=False).encode()
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+@st.composite
+def events(draw: Any) -> tuple[Any, Any] | tuple[Any, Any, int]:
+    """An event, and the content that was put into it (None where it was made up as a whole); and how many envelopes it is in."""
+    kind = draw(st.integers(0, 7))
     if kind == 0:
         return draw(values), None
+    if kind > 5:
+        made: tuple[Any, Any, int] = draw(nested())
+        return made
     if kind == 1:
         raw = draw(st.binary(max_size=60) | texts | st.sampled_from(['{"a":1,"a":2}', "[" * 5000, "1" * 5000, "NaN", "1e999"]))
         return raw, None
     if kind == 2:
-        made = draw(st.sampled_from([timer, smn, apig, kafka]))(draw(values | texts))
-        made[draw(keys)] = draw(values)
-        return made, None
+        changed = draw(st.sampled_from([timer, smn, apig, kafka]))(draw(values | texts))
+        changed[draw(keys)] = draw(values)
+        return changed, None
     if kind == 3:
         changes = draw(
             st.dictionaries(
@@ -117,7 +165,7 @@ def events(draw: Any) -> tuple[Any, Any]:
         )
         return smn(alarm(**changes)), None
     content = draw(contents)
-    return wrapped(content, draw(st.sampled_from(sorted(ENVELOPES)))), content
+    return wrapped(content, ENVELOPES[draw(st.sampled_from(sorted(ENVELOPES)))][0]), content
 
 
 def is_valid(raw: Any) -> bool:
@@ -129,8 +177,8 @@ def is_valid(raw: Any) -> bool:
     return True
 
 
-def check(event: Any, content: Any) -> list[str]:
-    """Hold one event to both rules; returns what its records became."""
+def check(event: Any, content: Any, envelopes: int | None = None) -> list[str]:
+    """Hold one event to all rules; returns what its records became. `envelopes`: how many the content is in, None if it is not nested."""
     delivery = parser.parse(event, SCOPE, PLANS, NOW)
     assert delivery.items
     for item in delivery.items:
@@ -143,6 +191,10 @@ def check(event: Any, content: Any) -> list[str]:
             if content is not None and item.spec.plan_name is None and item.spec.alarm_id is None:
                 normal = json.loads(json.dumps(content))
                 assert is_valid(normal)
+        if envelopes is not None and isinstance(item, ControlCommand):
+            assert item.command in FROM_ANYWHERE
+        if envelopes is not None and envelopes > parser.MOST_ENVELOPES:
+            assert isinstance(item, Invalid)
         if isinstance(item, Invalid):
             assert all(isinstance(str(problem), str) and problem.fix for problem in item.problems)
     return [type(item).__name__ for item in delivery.items]
@@ -157,7 +209,7 @@ def main() -> None:
 
     @settings(max_examples=options.examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(events())
-    def every(made: tuple[Any, Any]) -> None:
+    def every(made: Any) -> None:
         counts.update(check(*made))
 
     every()

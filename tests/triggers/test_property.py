@@ -15,7 +15,7 @@ from tests.triggers.test_triggers import PLANS
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(events())
-def test_no_event_raises_and_only_a_valid_request_becomes_a_run(made: tuple[Any, Any]) -> None:
+def test_no_event_raises_and_only_a_valid_request_becomes_a_run(made: Any) -> None:
     check(*made)
 
 

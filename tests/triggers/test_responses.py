@@ -45,7 +45,36 @@ def test_the_code_is_an_error_only_if_nothing_was_sent(result: RunResult, code: 
 
 def test_a_queue_delivers_again_what_was_not_done() -> None:
     results = [ended(end, record=end.value) for end in Disposition]
-    assert queue_answer(results) == {"batchItemFailures": [{"itemIdentifier": end} for end in ("refused", "reused", "running", "fault")]}
+    failed = ("refused", "reused", "running", "fault", "held_back")
+    assert queue_answer(results) == {"batchItemFailures": [{"itemIdentifier": end} for end in failed]}
+
+
+@pytest.mark.parametrize(
+    ("second", "failed"),
+    [
+        (ended(Disposition.REFUSED, record="m"), [{"itemIdentifier": "m"}]),
+        (ended(Disposition.DONE, record="m"), [{"itemIdentifier": "m"}]),
+        (ended(Disposition.DONE, may_have_sent=True, record="m"), []),
+    ],
+)
+def test_a_message_that_held_several_records_comes_back_once_and_only_if_none_was_sent(second: RunResult, failed: Any) -> None:
+    assert queue_answer([ended(Disposition.REFUSED, record="m"), second]) == {"batchItemFailures": failed}
+
+
+@pytest.mark.parametrize(
+    ("second", "code"),
+    [
+        (ended(Disposition.DONE), 422),
+        (ended(Disposition.FAULT), 503),
+        (ended(Disposition.DONE, may_have_sent=True), 200),
+        (ended(Disposition.DONE, "deferred", may_have_sent=True), 202),
+    ],
+)
+def test_of_several_records_in_one_request_the_worst_gives_the_code(second: RunResult, code: int) -> None:
+    """Unless one of them may have sent something: then an error would have all of them sent again."""
+    answer = http_answer(ended(Disposition.REFUSED, "rejected"), second)
+    assert answer["statusCode"] == code
+    assert len(json.loads(answer["body"])["runs"]) == 2
 
 
 def row(outcome: str, guard: str | None = None, reason: str = "") -> Mapping[str, Any]:

@@ -137,9 +137,9 @@ ENVELOPES: dict[str, tuple[Any, str, str]] = {
     "sns": (lambda content: {"Records": [{"EventSource": "aws:sns", "Sns": sns_body(json.dumps(content))}]}, "sns", "n1"),
     "sqs": (lambda content: sqs(json.dumps(content)), "sqs", "q0"),
     "sns in sqs": (lambda content: sqs(json.dumps(sns_body(json.dumps(content)))), "sns", "n1"),
-    "eventgrid": (cloud_event, "eventgrid", "e1"),
-    "eventgrid wrapped": (lambda content: {"events": [cloud_event(content)]}, "eventgrid", "e1"),
-    "eventgrid text": (lambda content: cloud_event(json.dumps(content)), "eventgrid", "e1"),
+    "eventgrid": (cloud_event, "eventgrid", "HC.DCS/e1"),
+    "eventgrid wrapped": (lambda content: {"events": [cloud_event(content)]}, "eventgrid", "HC.DCS/e1"),
+    "eventgrid text": (lambda content: cloud_event(json.dumps(content)), "eventgrid", "HC.DCS/e1"),
     "apig": (lambda content: apig(json.dumps(content)), "http", "r1"),
     "apig base64": (lambda content: apig(base64.b64encode(json.dumps(content).encode()).decode(), isBase64Encoded=True), "http", "r1"),
     "function url": (
@@ -151,7 +151,7 @@ ENVELOPES: dict[str, tuple[Any, str, str]] = {
         "http",
         "r1",
     ),
-    "eventbridge": (lambda content: {"id": "b1", "source": "s", "detail-type": "t", "time": ISO, "detail": content}, "eventbridge", "b1"),
+    "eventbridge": (lambda content: {"id": "b1", "source": "s", "detail-type": "t", "time": ISO, "detail": content}, "eventbridge", "s/b1"),
     "kafka": (lambda content: kafka(json.dumps(content)), "kafka", ""),
 }
 
@@ -307,8 +307,20 @@ def test_repeats_of_one_alarm_are_one_run() -> None:
     assert spec(smn(alarm(time=began))).run_id != spec(smn(alarm())).run_id
 
 
-def test_an_alarm_that_is_over_is_ignored() -> None:
-    assert isinstance(one(smn(alarm(alarm_status="ok"))), Ignored)
+@pytest.mark.parametrize("status", ["ok", "ok_manual", "insufficient_data", "invalid"])
+def test_an_alarm_that_is_not_firing_is_ignored(status: str) -> None:
+    item = one(smn(alarm(alarm_status=status)))
+    assert isinstance(item, Ignored)
+    assert "alarm" in item.reason
+
+
+def test_one_rule_that_fires_for_two_instances_in_one_second_is_two_runs() -> None:
+    other = ID.replace("2e80", "3e80")
+    first, second = parse(smn(alarm(), alarm(dimension=f"dcs_instance_id:{other}", template_variable={"ResourceId": other}))).items
+    assert isinstance(first, StartRun)
+    assert isinstance(second, StartRun)
+    assert (first.spec.request.instances, second.spec.request.instances) == ((ID,), (other,))
+    assert first.spec.run_id != second.spec.run_id
 
 
 @pytest.mark.parametrize(
@@ -316,7 +328,7 @@ def test_an_alarm_that_is_over_is_ignored() -> None:
     [
         {"namespace": "SYS.ECS"},
         {"alarm_name": "disk"},
-        {"alarm_status": "firing"},
+        {"alarm_status": "loud"},
         {"dimension": "instance_id:x", "template_variable": {}},
         {"dimension": None, "template_variable": None},
         {"time": "never"},
