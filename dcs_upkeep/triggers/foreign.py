@@ -99,7 +99,7 @@ def by_source(envelope: Mapping[str, Any], content: object, *, is_named: bool, i
     is_official = isinstance(source, str) and source.startswith(("aws.", "HC.", "hc."))
     if not isinstance(content, dict) or not content:
         return None
-    if not is_named and (_is_meant(content, is_official=is_official) or (is_opened and not is_official)):
+    if not is_named and (is_opened or _is_meant(content, is_official=is_official)):
         return None
     told = " from ".join(shown for value in (name, source) if (shown := show(value)))
     kind = "EventGrid event" if is_cloud_event else EVENTBRIDGE

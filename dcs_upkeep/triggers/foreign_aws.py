@@ -79,8 +79,8 @@ BATCHES = (
     shape("an OBS notification", "Records/0/obs", details="Records/0/eventName Records/0/obs/bucket/name"),
     shape("an OBS notification", "Records/0/eventSource=OBS", details="Records/0/eventName Records/0/s3/bucket/name"),
     # OBS on FunctionGraph writes these as S3 does, with `aws:s3` and all.
-    shape("an OBS or S3 notification", "Records/0/s3", details="Records/0/eventName Records/0/s3/bucket/name"),
-    shape("an OBS or S3 notification", "Records/0/eventSource=aws:s3", details="Records/0/eventName"),
+    shape("an OBS or S3 notification", "Records/0/s3", details="Records/0/eventSource Records/0/eventName Records/0/s3/bucket/name"),
+    shape("an OBS or S3 notification", "Records/0/eventSource=aws:s3", details="Records/0/eventSource Records/0/eventName"),
     shape("an S3 test notification", "Event^s3:", details="Event Bucket"),
     shape("a batch of DynamoDB stream records", "Records/0/dynamodb", details="Records/0/eventName Records/0/eventSourceARN"),
     shape("a batch of DynamoDB stream records", "Records/0/eventSource=aws:dynamodb", details="Records/0/eventName"),

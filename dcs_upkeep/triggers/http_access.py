@@ -41,7 +41,7 @@ def turned_away(event: Event, path: str, trigger: Trigger, parser: PayloadParser
 
 
 def _is_of_aws(event: Event) -> bool:
-    """Whether an address of AWS took this request, by its form. Only who may invoke the function can send it another one."""
+    """Whether an address of AWS took this request. (Its form shows it: only who may invoke the function sends another.)"""
     context = event.get("requestContext")
     keys = context if isinstance(context, dict) else {}
     return event.get("version") in ("1.0", "2.0") or any(key in keys for key in _OF_AWS)

@@ -58,8 +58,7 @@ class _Opening:
         items = self._read(part, parser, envelopes)
         if part.within is None:
             return items
-        is_opened = isinstance(part.content, dict) and find_envelope(part.content) is not None
-        return [parser.named(item, part.within, part.content, is_opened=is_opened) for item in items]
+        return [parser.named(item, part.within, part.content, is_opened=_is_envelope(part.content)) for item in items]
 
     def _read(self, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
         if part.item is not None:
@@ -123,6 +122,12 @@ def _value_of(content: object, parser: PayloadParser) -> object:
         return text if parser.is_plain(text) else parse_twice_encoded(text)
     check_depth(content)
     return content
+
+
+def _is_envelope(content: object) -> bool:
+    """Whether this is an envelope, and not only an object with a field `request`, which those of services may have."""
+    envelope = find_envelope(content) if isinstance(content, dict) else None
+    return envelope is not None and (envelope.kind is not TriggerKind.SCHEDULER or (isinstance(content, dict) and "run_id" in content))
 
 
 def _keyed(item: DeliveryItem, part: Part, parser: PayloadParser) -> DeliveryItem:

@@ -165,7 +165,7 @@ SAMPLES: list[tuple[str, Any]] = [
     ("SES event", rows("aws:ses", ses={"mail": {"source": "a@example.com"}, "receipt": {"action": {"type": "Lambda"}}})),
     ("SES notification (Bounce)", {"notificationType": "Bounce", "bounce": {}, "mail": {"messageId": "m"}}),
     *(
-        (f"S3 notification ({name}, photos)", s3(name))
+        (f"S3 notification (aws:s3, {name}, photos)", s3(name))
         for name in ("ObjectCreated:Put", "ObjectRemoved:Delete", "s3:ObjectRestore:Completed")
     ),
     ("S3 notification", {"Records": [{"eventName": "ObjectCreated", "s3": {"bucket": {}}}]}),
