@@ -190,6 +190,23 @@ def test_an_answer_without_a_date_is_worth_a_look(date: str | None, examine: Cal
     assert of(found, "clock").state == "look"
 
 
+@pytest.mark.parametrize(
+    ("settings", "said", "told"),
+    [
+        ({}, "time left: as the host says, its units cross-checked", False),
+        ({"UPKEEP_TIME_LIMIT_S": "900"}, "as UPKEEP_TIME_LIMIT_S says", True),
+    ],
+)
+def test_whose_word_is_taken_for_the_time_is_told(
+    settings: dict[str, str], said: str, told: bool, examine: Callable[..., list[Finding]]
+) -> None:
+    found = examine(**settings)
+    assert said in of(found, "settings").said
+    assert [one.said for one in found if one.what == "UPKEEP_TIME_LIMIT_S"] == (
+        ["each invocation on a host is taken to last 900 s, whatever the host says"] if told else []
+    )
+
+
 def test_plans_are_held_against_the_settings(tmp_path: Path, examine: Callable[..., list[Finding]]) -> None:
     path = tmp_path / "mine.json"
     by_tag = {"select": {"tags": {"a": "b"}}}

@@ -80,10 +80,11 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
 def _settings(settings: Settings) -> Iterator[Finding]:
     where = f"region {settings.region}" if settings.region else f"endpoint {settings.endpoint}"
     actions = ", ".join(settings.allowed_actions)
-    yield Finding("ok", "settings", f"{where}; at most {settings.max_instances} instances; allowed: {actions}")
-    limit_s = settings.time_limit_s
-    time_told = f"{limit_s:g} s in each invocation, whatever the host says" if limit_s else "as the host says, its units cross-checked"
-    yield Finding("ok", "time", time_told)
+    time_left = "as the host says, its units cross-checked" if settings.time_limit_s is None else "as UPKEEP_TIME_LIMIT_S says"
+    yield Finding("ok", "settings", f"{where}; at most {settings.max_instances} instances; allowed: {actions}; time left: {time_left}")
+    if settings.time_limit_s is not None:
+        said = f"each invocation on a host is taken to last {settings.time_limit_s:g} s, whatever the host says"
+        yield Finding("look", "UPKEEP_TIME_LIMIT_S", said, "Let it be no more than the function's timeout.")
     if not settings.topics:
         yield Finding("look", "UPKEEP_TOPICS", "no topic is set: reports are in the log alone", "Set an SMN or SNS topic.")
 
