@@ -215,7 +215,8 @@ class Wave:
             case RetryAfter(wait_s):
                 self._enqueue([batch.ids], batch, self._now() + wait_s)
             case ReadFirst(after_s):
-                self._queue.append(replace(batch, due=self._now() + after_s, refused=answer, was_read=False))
+                due = self._now() + after_s if after_s else 0.0
+                self._queue.appendleft(replace(batch, due=due, refused=answer, was_read=False))
             case Bisect():
                 self._enqueue(retry_policy.bisect(batch.ids), batch, self._now())
             case HalveBatches():
