@@ -107,6 +107,7 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
         case (
             "topic.failed"
             | "wave.read_failed"
+            | "call.waited"
             | "run.failed"
             | "journal.failed"
             | "journal.absent"

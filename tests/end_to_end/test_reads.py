@@ -107,6 +107,17 @@ def test_a_run_that_cannot_wait_so_long_defers_until_it_may_ask_again(begin: flo
         assert report["status"] == "succeeded"
 
 
+def test_a_status_call_that_may_leave_after_the_invocation_s_end_defers_the_run() -> None:
+    with world(2, journal=True, faults=[Fault("put", "429", retry_after_s=400)]) as w:
+        report = invoke(w, {**TAGGED, "run_id": "night"}, 100)
+        assert (report["status"], report["counts"]) == ("deferred", {"deferred": 2})
+        assert "the account may be asked again" in report["next"]
+        assert w.clock.monotonic() < 10
+        w.clock.sleep(500)
+        assert w.run({"resume": report["run_id"]})["counts"] == {"completed": 2}
+        assert w.executions() == dict.fromkeys(w.ids, 1)
+
+
 def test_without_a_journal_what_cannot_be_waited_for_fails_before_anything_was_sent() -> None:
     with world(6, faults=[Fault("list", "429", times=None, retry_after_s=400)]) as w:
         with pytest.raises(CloudError, match="throttled"):
