@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dcs_upkeep.domain.deadline import Deadline
-from dcs_upkeep.domain.errors import ThrottledError
+from dcs_upkeep.domain.errors import CloudError, ThrottledError
 from dcs_upkeep.domain.ports import Clock, Log, Tick, no_tick
 from dcs_upkeep.domain.timestamps import aware
 
@@ -84,11 +84,15 @@ class AccountPace:
     def wait(self, operation: str, deadline: Deadline, tick: Tick = no_tick, *, room_s: float = 0.0) -> None:
         """Wait until a call may leave, in pieces of a few seconds with a `tick` after each.
 
-        `room_s`: what the call and what comes after it need of the time left. Raises: ThrottledError at once if that does not fit.
+        `room_s`: what the call and what comes after it need of the time left. Raises: ThrottledError at once if that does not fit;
+        CloudError if nothing ends the invocation and the account still does not answer after an hour.
         """
         while (wait_s := self.wait_s()) > 0:
-            if not deadline.covers(wait_s + room_s) or self._opens_at - self._stretch_began > STRETCH_S:
+            if not deadline.covers(wait_s + room_s):
                 raise ThrottledError(operation, wait_s)
+            if (held_s := self._opens_at - self._stretch_began) > STRETCH_S:
+                what = f"the account is throttled (429) for {held_s:.0f} s and longer"
+                raise CloudError(operation, what, "Look at who else calls in its name; try again later.", status=429)
             self.clock.sleep(min(wait_s, PIECE_S))
             self._tick()
             tick()

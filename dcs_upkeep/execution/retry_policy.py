@@ -21,6 +21,7 @@ TOO_LATE = "it was not executed, and the time for retrying is over"
 # After a 400 to a whole batch nothing documents whether the healthy ones were acted on. What was would show its busy state
 # within moments; reading at once could still see the state before.
 READ_AFTER_S = 3.0
+AT_ONCE = 0.0  # before anything else is sent
 THROTTLE_FIRST_S = 2.0
 KEPT_BACK_S = 5.0  # what was not sent for want of lease or time waits, so that the journal is not filled with tries
 THROTTLE_MOST_S = 60.0
@@ -160,7 +161,7 @@ def reaction(kind: AnswerKind, rule: ActionRule, batch: Batch, random: float) ->
         case AnswerKind.DENIED:
             # One ID outside of what is granted spoils the batch. A flush is not sent again, so that nothing would follow from knowing it.
             if len(batch.ids) > 1 and rule.again_after_refusal:
-                return ReadFirst(READ_AFTER_S)
+                return ReadFirst(AT_ONCE)
             return StopRun(refuses=False)
         case AnswerKind.UNAUTHORIZED:
             return StopRun(refuses=False)

@@ -48,17 +48,18 @@ class StopConditions:
             self.out_of_time("too little time is left in this invocation to send and to report")
         return state.stop is None and not self.time_is_up
 
-    def out_of_time(self, reason: str, not_before: float | None = None) -> None:
-        """With a journal a further invocation goes on; without one the rest is deferred for a person to send."""
+    def out_of_time(self, reason: str, not_before: float | None = None, waits_for: str = "") -> None:
+        """With a journal a further invocation goes on; without one the rest is deferred for a person to send. The first reason stands."""
+        if self.time_is_up:
+            return
         self.time_is_up, self.why = True, reason
-        self.not_before = not_before
+        self.not_before, self.waits_for = not_before, waits_for
         if not self._context.writer.journalled:
             self._context.writer.stop("time", OutcomeKind.DEFERRED, reason)
 
     def throttled(self, err: ThrottledError) -> None:
         """The account will be throttled for longer than this invocation lasts."""
-        self.out_of_time(str(err), self._context.writer.now() + err.opens_in_s)
-        self.waits_for = "when the account may be asked again"
+        self.out_of_time(str(err), self._context.writer.now() + err.opens_in_s, "when the account may be asked again")
 
     def unauthorized(self, err: UnauthorizedError) -> None:
         """No call of this invocation will be answered any more. Raises it while nothing was sent."""
@@ -97,8 +98,7 @@ class StopConditions:
         elif opens_at is None:
             context.writer.stop(verdict.guard, OutcomeKind.NOT_ATTEMPTED, verdict.reason, guard=verdict.guard)
         else:
-            self.out_of_time(verdict.reason, opens_at)
-            self.waits_for = "when its window opens"
+            self.out_of_time(verdict.reason, opens_at, "when its window opens")
 
     def _is_too_late(self, at: float) -> bool:
         """Whether nothing may be sent then, since what is on record of this run lapses too soon after."""

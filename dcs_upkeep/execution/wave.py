@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import assert_never
 
+from dcs_upkeep.domain.errors import ThrottledError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Outcome, OutcomeKind
 from dcs_upkeep.execution import retry_policy
 from dcs_upkeep.execution.awaited import Awaited
@@ -73,7 +74,7 @@ class Wave:
                 self._context.writer.renew_if_due()
                 self._launch(pool)
                 self._watcher.poll_if_due(sum(len(batch.ids) for batch in self._queue), self._aside())
-                is_over = not self._work_left() or self._watcher.is_held or self._context.deadline.remaining_s() <= 0
+                is_over = not self._work_left() or self._is_held() or self._context.deadline.remaining_s() <= 0
                 if is_over and not self._in_flight:
                     return
                 self._wait()
@@ -81,6 +82,14 @@ class Wave:
     def _work_left(self) -> bool:
         # A journal that does not answer is not waited for once everything that was sent is seen to its end.
         return bool(self._watcher.watched()) or (bool(self._queue) and not self._context.writer.behind)
+
+    def _is_held(self) -> bool:
+        """Whether the account is throttled for longer than this invocation lasts, and nothing else is left to do here."""
+        wait_s = self._rate.ready_at - self._now()
+        if self._queue and not self._watcher.watched() and self._context.deadline.remaining_s() < wait_s:
+            self._stops.throttled(ThrottledError("restart_or_flush_instances", wait_s))
+            return True
+        return self._watcher.is_held
 
     def _aside(self) -> set[str]:
         """The instances of refused batches that nobody has read yet: in doubt until then."""
@@ -215,7 +224,8 @@ class Wave:
             case RetryAfter(wait_s):
                 self._enqueue([batch.ids], batch, self._now() + wait_s)
             case ReadFirst(after_s):
-                self._queue.append(replace(batch, due=self._now() + after_s, refused=answer, was_read=False))
+                due = self._now() + after_s if after_s else 0.0
+                self._queue.appendleft(replace(batch, due=due, refused=answer, was_read=False))
             case Bisect():
                 self._enqueue(retry_policy.bisect(batch.ids), batch, self._now())
             case HalveBatches():

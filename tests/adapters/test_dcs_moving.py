@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +23,11 @@ def ids_of(emu: Emulator) -> list[str]:
     return [one.instance_id for one in emu.instances()]
 
 
-@pytest.mark.parametrize("count", [1, 10, 400, 700])
+@pytest.mark.parametrize("count", [1, 700])
 @pytest.mark.parametrize("before", ["first", "edge", "spread"])
 def test_what_is_deleted_between_two_pages_takes_nobody_with_it(emulate: Emulate, connect: Connect, count: int, before: str) -> None:
     """The rows behind it move up, past the beginning of the next page."""
-    emu = emulate(make_fleet(2500))
+    emu = emulate(make_fleet(1500))
     ids = ids_of(emu)
     gone = {"first": ids[:count], "edge": ids[1000 - count : 1000], "spread": ids[0:1000:2][:count]}[before]
     emu.add_fault(Fault("list", "deleted", page=1, after=1, ids=gone))
@@ -78,19 +79,19 @@ def test_one_that_may_not_be_read_keeps_nobody_else_from_it(emulate: Emulate, co
 
 def test_a_fleet_of_100_000_that_never_stands_still_loses_nobody() -> None:
     """Pure: ten are deleted, here and there, and one is created between any two pages."""
-    fleet = [f"i-{n}" for n in range(100_000)]
+    fleet = list(range(100_000))  # in their order, so that they are found quickly; who is created stands in front
     mortal = random.Random(7).sample(fleet, 5000)
-    always = set(fleet) - set(mortal)
+    always = {str(one) for one in fleet} - {str(one) for one in mortal}
     calls = 0
 
     def ask(begin: int) -> listing.Page:
         nonlocal calls
         calls += 1
         for _ in range(10):
-            fleet.remove(mortal.pop())
-        fleet.insert(0, f"new-{calls}")
+            del fleet[bisect_left(fleet, mortal.pop())]
+        fleet.insert(0, -calls)
         rows = fleet[begin : begin + 1000]
-        return [Instance(one, one, "RUNNING") for one in rows], len(rows), len(fleet)
+        return [Instance(str(one), "", "RUNNING") for one in rows], len(rows), len(fleet)
 
     found = listing.read_all(ask)
     assert always <= found.keys()

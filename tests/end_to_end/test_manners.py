@@ -276,6 +276,7 @@ def test_one_answer_without_an_instance_is_no_end() -> None:
     """Lists move while they are paged, and a single 404 may be wrong."""
     with world(8, faults=[]) as w:
         w.emu.add_fault(Fault("list", "missing_ids", after=2, ids=[w.ids[0]]))
+        w.emu.add_fault(Fault("show", "error", after=1, status=404, code="DCS.3022", instance_id=w.ids[0]))
         assert set(w.outcomes(w.restart()).values()) == {"completed"}
         states = [line["states"] for line in w.log.named("wave.polled")]
         assert any("GONE" in one for one in states)

@@ -48,11 +48,21 @@ def test_a_single_node_by_its_spec_code_costs_no_read() -> None:
         assert w.emu.truth.count("show") == 0
 
 
-def test_what_cannot_be_read_counts_as_lost() -> None:
+def test_what_cannot_be_read_is_neither_lost_nor_safe() -> None:
     with world(3, faults=[Fault("configs", "403", times=None)]) as w:
         report = w.refused(RESTART)
         assert {one["loses_data"] for one in report["instances"]} == {None}
+        assert {one["guard"] for one in report["instances"]} == {"unread"}
+        assert "dcs:instance:getConfiguration" in report["instances"][0]["reason"]
+        assert not report["plan"]["digest"]
+
+
+def test_what_dcs_does_not_tell_counts_as_lost() -> None:
+    fleet = make_fleet(1, tags={"env": "test"}, appendonly=None)
+    with world(fleet) as w:
+        report = w.refused(RESTART)
         assert {one["guard"] for one in report["instances"]} == {"approval"}
+        assert report["plan"]["digest"]
 
 
 @pytest.mark.parametrize("journal", [False, True])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self
 
 import pytest
 
@@ -12,25 +11,11 @@ from dcs_upkeep.adapters.journals.memory import MemoryJournal
 from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.model import Answer, AnswerKind, Instance
 from dcs_upkeep.domain.ports import no_tick
-from dcs_upkeep.planning import readings
 from tests.fakes import FakeClock
 from tests.world import World, world
 
 MANY, CALL_S = 2_000, 0.7  # together as long as 7,000 instances of 0.2 s
 SWEEP_S = 300.0
-
-
-class InTurn:
-    """A pool that does each piece of work when its result is asked for: time passes in the same order on every machine."""
-
-    def __init__(self, *_: object, **__: object) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    map = staticmethod(map)
 
 
 class SlowDcs:
@@ -58,11 +43,13 @@ class SlowDcs:
         self.snapshot(tick)
         return {one: self.fleet[one] for one in instance_ids}
 
-    show = read
+    show = show_each = read
 
-    def configurations(self, instance_id: str) -> Mapping[str, str]:
-        self._clock.sleep(CALL_S)
-        return {"appendonly": "yes"}
+    def configurations(self, instance_ids: Sequence[str], tick: Callable[[], None] = no_tick) -> Mapping[str, Mapping[str, str]]:
+        for _ in instance_ids:
+            self._clock.sleep(CALL_S)
+            tick()
+        return {one: {"appendonly": "yes"} for one in instance_ids}
 
     def send(self, action: Action, instance_ids: Sequence[str]) -> Answer:
         self.sent += instance_ids
@@ -92,7 +79,6 @@ def test_a_run_over_thousands_is_planned_once_while_sweeps_come_by(monkeypatch: 
     with world(1, journal=True, settings={"UPKEEP_MAX_INSTANCES": "10000"}) as w:
         dcs = SlowDcs(w.clock)
         monkeypatch.setattr(bootstrap.Adapters, "dcs", dcs)
-        monkeypatch.setattr(readings, "ThreadPoolExecutor", InTurn)
         answers: list[Mapping[str, object]] = []
         w.clock.on_sleep = sweep_every_five_minutes(w, answers)
         report = w.run({"action": "restart", "select": {"name": "cache-*"}, "watch": False, "run_id": "all"})

@@ -8,6 +8,7 @@ from dcs_upkeep.domain.actions import RULES, Action
 from dcs_upkeep.domain.model import Answer, AnswerKind
 from dcs_upkeep.execution.retry_policy import (
     AGAIN,
+    AT_ONCE,
     FINAL,
     KEPT_BACK_S,
     MAX_REFUSED_CONNECTIONS,
@@ -60,7 +61,7 @@ ROWS: list[tuple[AnswerKind, Action, Batch, Reaction]] = [
     (AnswerKind.TOO_MANY, FLUSH, ONE, Fail(NEVER_AGAIN)),
     (AnswerKind.BAD_REQUEST, RESTART, MANY, StopRun(refuses=True)),
     (AnswerKind.BAD_REQUEST, FLUSH, ONE, StopRun(refuses=True)),
-    (AnswerKind.DENIED, RESTART, MANY, ReadFirst(READ_AFTER_S)),
+    (AnswerKind.DENIED, RESTART, MANY, ReadFirst(AT_ONCE)),
     (AnswerKind.DENIED, RESTART, ONE, StopRun(refuses=False)),
     (AnswerKind.DENIED, FLUSH, MANY, StopRun(refuses=False)),
     (AnswerKind.DENIED, FLUSH, ONE, StopRun(refuses=False)),

@@ -132,19 +132,23 @@ class WireDcs:
 
     def snapshot(self, tick: Tick = no_tick) -> Any:
         self._effect("list")
-        return self._real.snapshot()
+        return self._real.snapshot(tick)
 
     def read(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Any:
         self._effect("read")
-        return self._real.read(instance_ids)
+        return self._real.read(instance_ids, tick)
 
     def show(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Any:
         self._effect("show")
-        return self._real.show(instance_ids)
+        return self._real.show(instance_ids, tick)
 
-    def configurations(self, instance_id: str) -> Any:
+    def show_each(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Any:
+        self._effect("show")
+        return self._real.show_each(instance_ids, tick)
+
+    def configurations(self, instance_ids: Sequence[str], tick: Tick = no_tick) -> Any:
         self._effect("configurations")
-        return self._real.configurations(instance_id)
+        return self._real.configurations(instance_ids, tick)
 
     def put_timeout_s(self) -> float:
         return float(self._real.put_timeout_s())
