@@ -186,6 +186,7 @@ def over_http(request: dict[str, Any]) -> dict[str, Any]:
 def test_a_dry_run_that_is_too_large_for_its_host_is_cut_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of 20,000 had an answer of 7 MB, which no host returns. (tests/reporting has it at that size; a smaller host is quicker.)"""
     monkeypatch.setattr(invocation, "bounded_answer", partial(bounded_answer, most=500_000))
+    monkeypatch.setattr(invocation, "ANSWER_BYTES", 500_000)
     with world(2_000, settings={"UPKEEP_MAX_INSTANCES": "5000"}) as w:
         event = {"action": "flush", "instances": w.ids, "dry_run": True}
         _, text, answer = logged(w, event)
