@@ -277,7 +277,7 @@ def test_on_the_command_line_the_exit_status_tells(tmp_path: Path) -> None:
     assert states["journal"] == "ok"
 
 
-def test_it_says_what_must_protect_the_addresses(examine: Examine) -> None:
+def test_it_says_what_must_protect_the_addresses(examine: Callable[..., list[Finding]]) -> None:
     """What stands in front of the function cannot be seen from here."""
     assert "IAM or App" in of(examine(), "APIG").fix
     assert not [one for one in examine() if one.what == "UPKEEP_HTTP_ANONYMOUS"]
