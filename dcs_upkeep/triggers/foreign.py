@@ -74,9 +74,7 @@ def recognise(event: Mapping[str, Any]) -> Foreign | None:
 
 
 def look_closer(value: Mapping[str, Any]) -> Foreign | None:
-    """What a value is that an event carries, or the event itself; None if it may be meant for us, and is only wrong."""
-    if (found := recognise(value)) is not None:
-        return found
+    """What an object looks like that is no service's event for sure; None if it may be meant for us, and is only wrong."""
     if not (_KNOWN_BY | {"report_version"}).isdisjoint(value) or _is_misspelt(value) or len(OURS & value.keys()) * 2 > len(value):
         return None
     for row in GENERAL:

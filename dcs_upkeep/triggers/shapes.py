@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,21 +12,39 @@ from dcs_upkeep.domain.problems import shorten
 _MISSING: Final = object()
 
 
+_CONDITION = re.compile(r"([^=^*]+)([=^*])?(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold for the value at a path. No `sign`: something is there; `=`: one of these words; `^`: begins so; `*`: holds it."""
+
+    steps: tuple[str, ...]
+    sign: str | None = None
+    words: tuple[str, ...] = ()
+
+    def holds(self, event: Mapping[str, Any]) -> bool:
+        """Whether it does."""
+        found = _at(event, self.steps)
+        if self.sign is None or not isinstance(found, str):
+            return self.sign is None and found is not _MISSING
+        if self.sign == "=":
+            return found in self.words
+        return found.startswith(self.words) if self.sign == "^" else self.words[0] in found
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of event: it is of this kind if all conditions hold.
-
-    A condition is a path (`requestContext/elb`, `Records/0/s3`: something is there) or a path and a value: `a=x|y` is one of these words,
-    `a^x` begins so, `a*x` holds it. `details`: the paths of the texts that tell one event of this kind from another.
-    """
+    """One kind of event: of this kind if all conditions hold. `details`: the paths of texts that tell one of a kind from another."""
 
     name: str
-    conditions: tuple[str, ...]
+    conditions: tuple[Condition, ...]
     details: tuple[str, ...] = ()
 
     def fits(self, event: Mapping[str, Any]) -> bool:
         """Whether the event is of this kind."""
-        return all(_holds(event, condition) for condition in self.conditions)
+        # (Nearly every row is out by its first field, and every event of ours meets all rows.)
+        return self.conditions[0].steps[0] in event and all(condition.holds(event) for condition in self.conditions)
 
     def describe(self, event: Mapping[str, Any]) -> str:
         """Its name, and which one of its kind it is."""
@@ -35,13 +53,16 @@ class Shape:
 
 
 def shape(name: str, *conditions: str, details: str | tuple[str, ...] = "") -> Shape:
-    """A row of a table. `details`: paths, separated by spaces."""
-    return Shape(name, conditions, tuple(details.split()) if isinstance(details, str) else details)
+    """A row of a table. `details`: paths, separated by spaces.
+
+    A condition is a path (`requestContext/elb`, `Records/0/s3`), or a path and a value: `a=x|y`, `a^x`, `a*x` (see `Condition`).
+    """
+    return Shape(name, tuple(map(_condition, conditions)), tuple(details.split()) if isinstance(details, str) else details)
 
 
 def value_at(event: object, path: str) -> object:
     """What stands at this path; None if nothing does."""
-    found = _at(event, path)
+    found = _at(event, path.split("/"))
     return None if found is _MISSING else found
 
 
@@ -52,26 +73,16 @@ def show(value: object) -> str:
     return shorten(value)
 
 
-_CONDITION = re.compile(r"([^=^*]+)([=^*])?(.*)", re.DOTALL)
-
-
-def _holds(event: Mapping[str, Any], condition: str) -> bool:
-    match = _CONDITION.fullmatch(condition)
+def _condition(text: str) -> Condition:
+    match = _CONDITION.fullmatch(text)
     if match is None:
-        raise AssertionError(f"{condition} is no condition")
-    path, sign, wanted = match.groups()
-    found = _at(event, path)
-    if sign is None:
-        return found is not _MISSING
-    if not isinstance(found, str):
-        return False
-    if sign == "=":
-        return found in wanted.split("|")
-    return found.startswith(wanted) if sign == "^" else wanted in found
+        raise AssertionError(f"{text} is no condition")
+    path, sign, value = match.groups()
+    return Condition(tuple(path.split("/")), sign, tuple(value.split("|")) if sign else ())
 
 
-def _at(value: object, path: str) -> object:
-    for step in path.split("/"):
+def _at(value: object, steps: Iterable[str]) -> object:
+    for step in steps:
         if isinstance(value, dict) and step in value:
             value = value[step]
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):

@@ -292,3 +292,10 @@ def test_on_the_command_line_the_exit_status_tells(tmp_path: Path) -> None:
     states = {one["what"]: one["state"] for one in json.loads(bad.stdout)}
     assert states["credentials"] == "fail"
     assert states["journal"] == "ok"
+
+
+def test_it_says_what_must_protect_the_addresses(examine: Callable[..., list[Finding]]) -> None:
+    """What stands in front of the function cannot be seen from here."""
+    assert "IAM or App" in of(examine(), "APIG").fix
+    assert not [one for one in examine() if one.what == "UPKEEP_HTTP_ANONYMOUS"]
+    assert of(examine(UPKEEP_HTTP_ANONYMOUS="1"), "UPKEEP_HTTP_ANONYMOUS").state == "look"
