@@ -98,17 +98,17 @@ def test_a_fleet_of_100_000_that_never_stands_still_loses_nobody() -> None:
     assert calls <= 130
 
 
-def test_one_that_is_deleted_while_another_is_created_hides_nobody_though_the_count_is_the_same() -> None:
+def test_two_that_are_deleted_while_two_are_created_hide_nobody_though_the_count_is_the_same() -> None:
     fleet = [Instance(f"i-{n}", "", "RUNNING") for n in range(1500)]
 
     def ask(begin: int) -> listing.Page:
         if begin == 999 and len(fleet) == 1500 and fleet[0].instance_id == "i-0":
-            fleet.append(Instance("new", "", "RUNNING"))
-            del fleet[0]
+            fleet.extend(Instance(f"new-{n}", "", "RUNNING") for n in range(2))
+            del fleet[:2]
         rows = fleet[begin : begin + 1000]
         return rows, len(rows), len(fleet)
 
-    assert listing.read_all(ask).keys() == {f"i-{n}" for n in range(1500)} | {"new"}
+    assert listing.read_all(ask).keys() == {f"i-{n}" for n in range(1500)} | {"new-0", "new-1"}
 
 
 def test_a_list_that_comes_in_smaller_pages_than_were_asked_for_is_read_to_its_end() -> None:
