@@ -163,7 +163,9 @@ def same_ids(world: World) -> None:
 
 def test_two_digests_of_one_plan_are_seen(monkeypatch: Patch) -> None:
     chance = random.Random(1)
-    monkeypatch.setattr(cloud.SimDcs, "configurations", lambda self, one: {"appendonly": chance.choice(("yes", "no"))})
+    monkeypatch.setattr(
+        cloud.SimDcs, "configurations", lambda self, ids, tick: {one: {"appendonly": chance.choice(("yes", "no"))} for one in ids}
+    )
     assert "I10" in broken(plain(8, copies=(20.0, 40.0), dry_run=True))
 
 
