@@ -82,8 +82,8 @@ MISTAKES: tuple[Mistake, ...] = (
         "I8",
         "the log of a claimed run shows a key",
         "execution/run.py",
-        "requested_by=requested_by)",
-        "requested_by=requested_by, key=self._ports.host.credentials().sk)",
+        "            requested_by=requested_by,\n",
+        "            requested_by=requested_by,\n            key=self._ports.host.credentials().sk,\n",
     ),
     Mistake(
         "I9",
@@ -110,7 +110,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "I12",
         "guards that were asked long ago are not asked again",
         "execution/preflight.py",
-        "        return tuple(self._ask(number, ids))",
+        "        return tuple(self._unless_nothing_can_be_read(lambda: self._ask(number, ids)))",
         "        return tuple(ids)",
     ),
     Mistake(
@@ -131,8 +131,8 @@ MISTAKES: tuple[Mistake, ...] = (
         "I12",
         "a backup that could not be begun counts as made",
         "execution/backup.py",
-        'failed[instance_id] = f"its backup could not be begun: {why}"',
-        "failed[instance_id] = None",
+        'one: f"its backup could not be begun: {found}" for one,',
+        "one: None for one,",
     ),
     Mistake(
         "I13",
