@@ -20,6 +20,11 @@ COMMAND = [sys.executable, "-m", "dcs_upkeep.local.emulator"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
+def at_a_terminal():
+    """What a shell starts in the background ignores SIGINT, and so does all that it starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def write(path: Path, document: object) -> str:
     path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
     return str(path)
@@ -92,7 +97,9 @@ def test_changes_and_quota_and_keys_can_be_given(tmp_path):
     fleet = write(tmp_path / "fleet.json", [{"instance_id": instance_id, "name": "a", "tags_shown": "null", "flap_s": 8}])
     changes = write(tmp_path / "changes.json", [{"at_s": 0, "instance_id": instance_id, "name": "b", "granted": "read"}])
     command = [*COMMAND, "--fleet", fleet, "--changes", changes, "--quota", "2/3600", "--keys-until", "3600"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=at_a_terminal
+    ) as running:
         said = dict(part.split("=", 1) for part in running.stdout.readline().split())
         credentials = BasicCredentials(said["ak"], said["sk"], said["project_id"])
         client = DcsClient.new_builder().with_credentials(credentials).with_endpoint(said["url"]).build()
@@ -101,7 +108,7 @@ def test_changes_and_quota_and_keys_can_be_given(tmp_path):
         with pytest.raises(ClientRequestException) as refused:
             client.list_instances(ListInstancesRequest())
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=10) == 0
+        assert running.wait(timeout=60) == 0
     assert (row.name, row.tags, refused.value.status_code) == ("b", None, 429)
 
 

@@ -16,6 +16,7 @@ RECHECK_S = 600.0
 # From a reading to the PUT that rests on it: other readings, claims, the entry, and a thread's turn.
 SLACK_S = 15.0
 DEFAULT_WAVE_SIZE = 50
+BLACKOUT_UNTIL_S = 21 * 3600.0  # the day that the generator closes ends 21 hours after it begins
 OVER = ("running", "deferred")
 BEHIND = "the journal cannot be written"
 
@@ -26,6 +27,8 @@ def told_to_the_topics(evidence: Evidence) -> Iterator[str]:
         for report in invocation.reports:
             if report["replayed"] or report["status"] in OVER:
                 continue
+            if any(event == "refusal.counted" for _, event, _, _ in invocation.lines):
+                continue  # of a kind that the topics were told of within the hour
             tried = {one.topic: one for one in evidence.world.tellings if report["run_id"] in one.text}
             for topic in TOPICS:
                 if topic not in tried:
@@ -92,7 +95,7 @@ def facts_are_fresh(evidence: Evidence) -> Iterator[str]:
         polls_s = 2 * float(put.invocation.environ.get("UPKEEP_POLL_S", 10)) + SLACK_S
         if put.action not in put.invocation.environ["UPKEEP_ALLOWED_ACTIONS"].split(","):
             yield f"PUT {put.number}: {put.action} was not allowed when {put.invocation.name} began"
-        if put.invocation.environ.get("UPKEEP_BLACKOUT"):
+        if put.invocation.environ.get("UPKEEP_BLACKOUT") and put.at < BLACKOUT_UNTIL_S:
             yield f"PUT {put.number} left in a blackout that was there when {put.invocation.name} began"
         for instance_id in put.ids:
             before = {"tags": _tags_at(evidence, instance_id, put.at - polls_s), "later": _tags_at(evidence, instance_id, put.at)}
