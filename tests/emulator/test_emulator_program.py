@@ -20,11 +20,6 @@ COMMAND = [sys.executable, "-m", "dcs_upkeep.local.emulator"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def at_a_terminal():
-    """What a shell starts in the background ignores SIGINT, and so does all that it starts in turn."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def write(path: Path, document: object) -> str:
     path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
     return str(path)
@@ -91,14 +86,18 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path, option, docum
     assert message in done.stderr
 
 
-def test_changes_and_quota_and_keys_can_be_given(tmp_path):
+def test_changes_and_quota_and_keys_can_be_given(tmp_path, ctrl_c):
     """What a test plans in code, a demo plans in files."""
     instance_id = "11111111-2222-4333-8444-555555555555"
     fleet = write(tmp_path / "fleet.json", [{"instance_id": instance_id, "name": "a", "tags_shown": "null", "flap_s": 8}])
     changes = write(tmp_path / "changes.json", [{"at_s": 0, "instance_id": instance_id, "name": "b", "granted": "read"}])
     command = [*COMMAND, "--fleet", fleet, "--changes", changes, "--quota", "2/3600", "--keys-until", "3600"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=at_a_terminal
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
     ) as running:
         said = dict(part.split("=", 1) for part in running.stdout.readline().split())
         credentials = BasicCredentials(said["ak"], said["sk"], said["project_id"])
