@@ -121,7 +121,7 @@ class Settings:
         "`restart,soft_restart,start`",
     )
     protected_tags: tuple[tuple[str, str], ...] = _setting(
-        (("upkeep", "never"),), _tags, "Instances with any of these tags are never acted on", "`upkeep=never`"
+        (), _tags, "Instances with any of these tags are never acted on, besides `upkeep=never`, which always holds", "none"
     )
     disposable_tags: tuple[tuple[str, str], ...] = _setting(
         (), _tags, "Instances with any of these tags may lose their data without approval", "none"

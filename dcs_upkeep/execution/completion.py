@@ -13,8 +13,9 @@ from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.journal.run_index import register_run
-from dcs_upkeep.journal.run_state import Stage
-from dcs_upkeep.reporting.build import Telling, build_report, final_outcomes, last_reached
+from dcs_upkeep.journal.run_state import RunState, Stage
+from dcs_upkeep.journal.run_stream import read_run
+from dcs_upkeep.reporting.build import BEHIND_NOTE, Telling, build_report, final_outcomes, last_reached
 from dcs_upkeep.reporting.publisher import publish
 from dcs_upkeep.reporting.report import Report, matched_nothing
 
@@ -29,8 +30,8 @@ class RunCompletion:
         self._writer = context.writer
         self._ports = context.ports
 
-    def report(self, fault: Exception | None = None, *, goes_on: bool = False) -> Report:
-        """The report as of now."""
+    def report(self, fault: Exception | None = None, *, goes_on: bool = False, state: RunState | None = None) -> Report:
+        """The report as of now. `state`: of the run, if not as this invocation knows it."""
         context = self._context
         telling = Telling(
             now=self._ports.clock.now(),
@@ -41,7 +42,7 @@ class RunCompletion:
             has_journal=self._ports.journal is not None,
             not_durable=self._writer.not_durable() if self._writer.behind else None,
         )
-        return build_report(context.spec, context.location, context.state, telling)
+        return build_report(context.spec, context.location, state or context.state, telling)
 
     def goes_on(self, stops: StopConditions) -> bool:
         """Whether anything is left that a further invocation of this run is to do, and is likely to get done."""
@@ -124,6 +125,8 @@ class RunCompletion:
         if not self._writer.behind:
             self._keep_books(report, self._release_locks)
             self._keep_books(report, lambda: self._put_on_record(report, nothing_sent=fault is not None or not may_have_sent))
+        if self._writer.behind and BEHIND_NOTE not in report["notes"]:
+            report["notes"].append(BEHIND_NOTE)  # it failed after the report was made: a sweep ends this run once more, and tells how
         if ignored:
             return RunResult(Disposition.IGNORED, _ignored(report), may_have_sent, fault)
         return RunResult(_disposition(report, fault, may_have_sent=may_have_sent), report, may_have_sent, fault)
@@ -149,10 +152,20 @@ class RunCompletion:
     def overtaken(self, err: FencedError) -> RunResult:
         """Another invocation has the run: its report will be the report."""
         self._ports.log("run.overtaken", level="warning", reason=str(err))
-        report = self.report(goes_on=True)
+        report = self.report(goes_on=True, state=self._on_record())
         report["status"] = RunStatus.RUNNING.value
         report["next"] = "Wait for the report of the invocation that has taken this run over."
         return RunResult(Disposition.RUNNING, report, self._context.state.may_have_sent())
+
+    def _on_record(self) -> RunState | None:
+        """What the run has come to under its new owner, who may act on what this one had given up. None if that cannot be read."""
+        if self._ports.journal is None:
+            return None
+        try:
+            return read_run(self._ports.journal, self._context.spec.run_id)[0]
+        except JournalError as err:
+            self._ports.log("journal.failed", level="warning", reason=str(err))
+            return None
 
     def _is_told(self, report: Report, fault: Exception | None) -> bool:
         """What UPKEEP_NOTIFY asks for; refusals, faults and empty selections always."""

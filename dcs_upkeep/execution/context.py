@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dcs_upkeep.domain.deadline import CLOSE_S, LONGEST_PUT_S, PUBLISH_S, Deadline
-from dcs_upkeep.domain.errors import JournalError
 from dcs_upkeep.domain.model import Answer, Evidence, Instance, Location, Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Ports, with_fields
 from dcs_upkeep.domain.problems import shorten
@@ -86,6 +85,7 @@ class RunContext:
         """Instance ID -> why its lost answer counts as accepted: what a reading shows, if nobody else held the instance in between.
 
         Whoever else did may have caused it: those end as unknown here, and the other run is named.
+        Raises: JournalError if nobody can tell who held it. That is no word on whether it was acted on.
         """
         found = {
             progress.instance_id: reason
@@ -94,11 +94,7 @@ class RunContext:
         }
         if self.locks is None or not found:
             return found
-        try:
-            others = self.locks.held_since({one.instance_id: one.term for one in doubtful if one.instance_id in found})
-        except JournalError as err:
-            self.ports.log("journal.failed", level="warning", reason=str(err))
-            return {}
+        others = self.locks.held_since({one.instance_id: one.term for one in doubtful if one.instance_id in found})
         foreign = [progress for progress in doubtful if progress.instance_id in others]
         why = "what was seen since may be the work of the run {}, which held the instance in between: nobody can tell"
         self.give_outcomes(

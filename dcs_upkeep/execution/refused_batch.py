@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dcs_upkeep.domain.errors import CloudError, UnauthorizedError
+from dcs_upkeep.domain.errors import CloudError, FencedError, JournalError, UnauthorizedError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Instance
 from dcs_upkeep.execution import retry_policy
 from dcs_upkeep.execution.context import RunContext
@@ -36,13 +36,15 @@ class RefusedBatches:
         """Read the batch. What shows this action's effect counts as accepted and is not sent again. Only a busy culprit waits."""
         try:
             shown, outside = self._look(batch, refused)
-        except CloudError as err:
+            unexplained = self._without_evidence(batch, refused, shown)
+        except FencedError:
+            raise
+        except (CloudError, JournalError) as err:
             self._context.ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
             due = self._due(batch)
             if due > self._send_deadline or isinstance(err, UnauthorizedError):
                 return Found()  # its instances stay in doubt, and are watched as such
             return Found(waiting=(replace(batch, due=due, busy_waits=batch.busy_waits + 1),))
-        unexplained = self._without_evidence(batch, refused, shown)
         batch = replace(batch, was_read=True)
         self._context.fail([one for one in unexplained if one in outside], f"{refused.what}; {NOT_EXECUTED}: {OUTSIDE}")
         waiting: list[Batch] = []

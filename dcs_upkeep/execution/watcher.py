@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from dcs_upkeep.domain.errors import CloudError, ThrottledError, UnauthorizedError
+from dcs_upkeep.domain.errors import CloudError, FencedError, JournalError, ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.model import Instance, OutcomeKind
 from dcs_upkeep.execution.context import RunContext, Settled
 from dcs_upkeep.execution.stop_conditions import StopConditions
@@ -98,7 +98,13 @@ class WaveWatcher:
     def _note_signs(self, watched: Sequence[Progress], shown: Mapping[str, Instance]) -> None:
         """Put on record who was seen busy, and whose lost answer is settled by evidence."""
         doubtful = [progress for progress in watched if progress.stage is Stage.DOUBT]
-        evidence = self._context.own_evidence(doubtful, shown)
+        try:
+            evidence = self._context.own_evidence(doubtful, shown)
+        except FencedError:
+            raise
+        except JournalError as err:
+            self._context.ports.log("journal.failed", level="warning", reason=str(err))
+            evidence = {}  # they stay in doubt
         busy = [
             progress.instance_id
             for progress in watched

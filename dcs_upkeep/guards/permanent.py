@@ -94,9 +94,9 @@ PROTECTED: Guard[InstanceFacts] = Guard(
     permanent=True,
     setting="`UPKEEP_PROTECTED_TAGS`",
     default="`upkeep=never`",
-    refuses_when="the instance has any of these tags; a value `*` means any value, letter case is ignored. "
+    refuses_when="the instance has the tag `upkeep=never`, or any of the setting's; a value `*` means any value, letter case is ignored. "
     "Also if the answer of DCS has no field `tags`: then nobody knows",
-    how_to_lift="Remove the tag from the instance, or the pair from the setting; where DCS told no tags, send the event again later",
+    how_to_lift="Remove the tag from the instance, or your pair from the setting; where DCS told no tags, send the event again later",
     check=lambda facts: protected(facts.listed.tags, facts.policy.protected_tags),
 )
 

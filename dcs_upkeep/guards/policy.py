@@ -13,6 +13,8 @@ from dcs_upkeep.domain.time_windows import Blackout
 
 Firing = Mapping[str, Mapping[str, str]]  # instance ID -> alarm id -> the alarm's name
 
+ALWAYS_PROTECTED = ("upkeep", "never")  # whatever the settings say: whoever tags an instance may not know them
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -32,7 +34,7 @@ def make_policy(request: Request, settings: Settings) -> Policy:
     window = request.window
     return Policy(
         action=action_of(request),
-        protected_tags=settings.protected_tags,
+        protected_tags=tuple(dict.fromkeys((ALWAYS_PROTECTED, *settings.protected_tags))),
         disposable_tags=settings.disposable_tags,
         window=WindowRule(window.days, window.start, window.end, window.timezone) if window else None,
         defers=window is not None and window.on_miss == "defer",

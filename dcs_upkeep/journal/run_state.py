@@ -188,7 +188,10 @@ class RunState:
         pauses = self.settled_at is not None and now < self.settled_at + self.plan.pause_s
         waits_for = RULES[self.plan.action].waits_for
         awaited = any(one.baseline is not None and one.baseline["status"] in waits_for for one in self.at_stage(Stage.PENDING))
-        return pauses or awaited or bool(self.at_stage(*UNDER_WAY))
+        # What is over its time and still has no outcome needs longer invocations, not more of them.
+        most_s = self.plan.watch_timeout_s
+        watched = any(most_s is None or now - (one.sent_at or now) < most_s for one in self.at_stage(*UNDER_WAY))
+        return pauses or awaited or watched
 
     @property
     def ended(self) -> bool:

@@ -94,6 +94,14 @@ def test_an_instance_whose_tags_were_not_told_is_refused_however_it_was_asked_fo
         assert [one["outcome"] for one in others] == ["completed"] * (1 if by == "tags" else 2)
 
 
+def test_a_setting_adds_to_the_tag_that_always_protects() -> None:
+    with world(3, settings={"UPKEEP_PROTECTED_TAGS": "tier=payment"}) as w:
+        w.emu.change(w.ids[0], tags={"upkeep": "never"})
+        w.emu.change(w.ids[1], tags={"tier": "payment"})
+        report = w.run({"action": "restart", "instances": w.ids})
+        assert [(one["outcome"], one["guard"]) for one in rows(w, report)] == [("refused", "protected")] * 2 + [("completed", None)]
+
+
 def test_tags_that_are_no_longer_told_just_before_the_wave_refuse() -> None:
     """Whoever was told once may be protected by now."""
     with world(4) as w:

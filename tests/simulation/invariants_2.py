@@ -207,5 +207,6 @@ def told_stays_true(evidence: Evidence) -> Iterator[str]:
             if run is not None and (run.has_ended or not run.entries):  # one that never ends is lost, which is I13
                 last[id(run), instance_id] = (told, outcome, later)
     for (_, instance_id), (told, outcome, later) in last.items():
-        if outcome == "deferred" and later:
+        failed = [one for one in evidence.world.tellings if not one.taken and one.at > told.at and told.run_id in one.text]
+        if outcome == "deferred" and later and not failed:  # else the topics took no later word
             yield f"{told.how} of {told.invocation.name} was the last word, {instance_id[:8]} deferred, and PUT {later} left after it"
