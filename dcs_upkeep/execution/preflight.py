@@ -32,7 +32,7 @@ class Preflight:
     def __init__(self, context: RunContext, stops: StopConditions) -> None:
         self._context = context
         self._stops = stops
-        self._asked: dict[str, tuple[float, int]] = {}  # instance ID -> when on the monotonic clock, and under which term of the lease
+        self._asked: dict[str, tuple[float, float, int]] = {}  # instance ID -> when by both clocks, and under which term of the lease
 
     def check_wave(self, number: int) -> bool:
         """Whether anything of this wave may be sent now. What leaves it gets its outcome here; the rest has its baseline on record."""
@@ -46,11 +46,16 @@ class Preflight:
 
     def ask_again(self, number: int, ids: Sequence[str]) -> tuple[str, ...]:
         """Those of these instances that may be sent now: asked again if the guards' last word is older than two polls."""
-        now, term = self._context.ports.clock.monotonic(), self._context.state.takeovers
-        oldest = now - POLLS * self._context.settings.poll_s
-        if all(one in self._asked and self._asked[one][0] >= oldest and self._asked[one][1] == term for one in ids):
+        if all(self._is_fresh(one) for one in ids):
             return tuple(ids)
         return tuple(self._unless_nothing_can_be_read(lambda: self._ask(number, ids)))
+
+    def _is_fresh(self, instance_id: str) -> bool:
+        """By both clocks: the monotonic one stands still while a machine sleeps, and the other one may be set."""
+        context, most_s = self._context, POLLS * self._context.settings.poll_s
+        mono, wall, term = self._asked.get(instance_id, (float("-inf"), float("-inf"), -1))
+        age_s = max(context.ports.clock.monotonic() - mono, context.writer.now() - wall)
+        return age_s <= most_s and term == context.state.takeovers
 
     def _unless_nothing_can_be_read(self, ask: Callable[[], list[str]]) -> list[str]:
         """What `ask` returns; nothing if the account is throttled for too long, or the key pair is refused for good."""
@@ -90,7 +95,7 @@ class Preflight:
     def _ask(self, number: int, ids: Sequence[str]) -> list[str]:
         """Read these instances, and ask every guard about each. Returns those that are left, their baseline on record."""
         context = self._context
-        began, term = context.ports.clock.monotonic(), context.state.takeovers
+        asked = context.ports.clock.monotonic(), context.writer.now(), context.state.takeovers
         shown = self._read(list(ids))
         if shown is None:
             return []
@@ -101,7 +106,7 @@ class Preflight:
         context.writer.guarded(number, list(refused.values()), baseline, classified_at)
         for outcome in refused.values():
             log_outcome(context.ports, outcome)
-        self._asked |= dict.fromkeys(left, (began, term))
+        self._asked |= dict.fromkeys(left, asked)
         return left
 
     def _read(self, ids: list[str]) -> Shown | None:
