@@ -87,7 +87,9 @@ def sent_again_by_the_rules(evidence: Evidence) -> Iterator[str]:
                 if earlier is None:
                     continue
                 answered = str(earlier.answered)
-                if answered in FINAL or (put.action == "flush" and answered not in MAY_COME_AGAIN):
+                # A 403 to a batch may be for one of its instances alone: they are read, and the others go on.
+                is_final = answered in FINAL and not (answered == "denied" and len(earlier.ids) > 1)
+                if is_final or (put.action == "flush" and answered not in MAY_COME_AGAIN):
                     yield f"{run.run_id}: {instance_id[:8]} is in PUT {put.number}, after PUT {earlier.number} was answered {answered}"
             before |= dict.fromkeys(put.ids, put)
 
