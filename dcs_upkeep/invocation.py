@@ -90,7 +90,8 @@ class InvocationHandler:
                         spec = replace(spec, request=spec.request.model_copy(update={"dry_run": True}))
                     return self._runs.start(spec)
                 case Invalid():
-                    return replace(self._runs.refuse_event(item.trigger, item.run_id, item.problems), http_code=item.http_code)
+                    refused = self._runs.refuse_event(item.trigger, item.run_id, item.problems, item.kind)
+                    return replace(refused, http_code=item.http_code)
                 case Ignored():
                     self._ports.log("event.ignored", reason=item.reason)
                     return RunResult(Disposition.IGNORED, {"ignored": item.reason}, http_code=item.http_code)

@@ -14,7 +14,7 @@ from dcs_upkeep.domain.request import parse_request
 from dcs_upkeep.domain.run import Disposition, RunResult, RunScope, RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.context import bind_log, make_context
-from dcs_upkeep.execution.refused_events import is_told
+from dcs_upkeep.execution.refused_events import is_told, kind_of
 from dcs_upkeep.execution.run import Run
 from dcs_upkeep.journal.run_lease import Acquisition, AcquisitionStatus, LeaseTerms, acquire_run, is_of, make_claim, resume_run
 from dcs_upkeep.journal.run_state import RunState
@@ -99,10 +99,13 @@ class RunCoordinator:
         publish(self._ports, report)
         return RunResult(disposition, report)
 
-    def refuse_event(self, trigger: Trigger, run_id: str, problems: Sequence[Problem]) -> RunResult:
-        """An event that is no valid request. With a journal the topics hear of the first of its kind in an hour."""
+    def refuse_event(self, trigger: Trigger, run_id: str, problems: Sequence[Problem], foreign: str | None = None) -> RunResult:
+        """An event that is no valid request. With a journal the topics hear of the first of its kind in an hour.
+
+        `foreign`: what sort of another service's event it is; None if it may have been meant for us.
+        """
         report = self._refused(trigger, run_id, problems)
-        if is_told(self._ports, self.scope, trigger, problems, report):
+        if is_told(self._ports, self.scope, kind_of(trigger, problems, foreign), report):
             publish(self._ports, report)
         return RunResult(Disposition.REFUSED, report)
 

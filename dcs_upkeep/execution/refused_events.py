@@ -17,14 +17,12 @@ LONGEST = 200
 MOST_PARTS = 5
 # What differs between two events of one kind: quoted words, IDs and other numbers.
 _VALUES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\d[\d.:TZ+-]*""")
-_FOREIGN = "this looks like "  # what follows is whose event it is, which is its kind
 
 
-def is_told(ports: Ports, scope: RunScope, trigger: Trigger, problems: Sequence[Problem], report: Report) -> bool:
+def is_told(ports: Ports, scope: RunScope, kind: str, report: Report) -> bool:
     """Count it, and say in log and report what was counted. Without a journal, or if it fails, each one is told."""
     if ports.journal is None:
         return True
-    kind = kind_of(trigger, problems)
     try:
         counted = count_refusal(ports.journal, scope.key, kind, ports.clock.now().timestamp())
     except (JournalError, KeyError, TypeError, ValueError) as err:
@@ -38,15 +36,20 @@ def is_told(ports: Ports, scope: RunScope, trigger: Trigger, problems: Sequence[
     return True
 
 
-def kind_of(trigger: Trigger, problems: Sequence[Problem]) -> str:
-    """A short text that is the same for events with the same thing wrong, whatever stands in them."""
+def kind_of(trigger: Trigger, problems: Sequence[Problem], foreign: str | None) -> str:
+    """A short text that is the same for events with the same thing wrong, whatever stands in them.
+
+    `foreign`: what sort of another service's event it is, which nothing in it can vary.
+    """
+    if foreign is not None:
+        return f"{trigger.kind}: {foreign}"[:LONGEST]
     parts = dict.fromkeys(_part(problem) for problem in problems)
     return f"{trigger.kind}: {'; '.join(sorted(parts)[:MOST_PARTS])}"[:LONGEST]
 
 
 def _part(problem: Problem) -> str:
     path = ".".join(step for step in re.split(r"[.\[\]]+", problem.path) if step in FIELD_NAMES)
-    what = problem.what if problem.what.startswith(_FOREIGN) else _VALUES.sub("*", problem.what)
+    what = _VALUES.sub("*", problem.what)
     return f"{path}: {what}" if path else what
 
 

@@ -74,44 +74,45 @@ def scheduler(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...
     return (Part(trigger, event["request"], join(path, "request"), fault),)
 
 
-def smn(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
-    """SMN: the records of its trigger, or the one message that it posts to an HTTPS address."""
+@dataclass(frozen=True, slots=True)
+class TopicForm:
+    """How one cloud's topics write a message. `held`: where its trigger keeps the records, and in each record the message."""
 
-    def read(record: Any, where: str) -> Part:
-        body = record.get("smn") if isinstance(record, dict) else None
-        if not isinstance(body, dict):
-            return refused_part(TriggerKind.SMN, f"{where}.smn", "this is not an SMN record", parser)
-        return message(body, f"{where}.smn")
-
-    def message(body: Event, where: str) -> Part:
-        time_path = join(where, "timestamp")
-        trigger, fault = make_trigger(TriggerKind.SMN, text_at(body, "message_id"), body.get("timestamp"), time_path, parser)
-        fault = fault or _not_a_notification(body.get("type"), "SMN", join(where, "type"), trigger, parser)
-        return Part(trigger, body.get("message"), join(where, "message"), fault)
-
-    if isinstance(event.get("record"), list):
-        return read_each(TriggerKind.SMN, event["record"], join(path, "record"), parser, read)
-    return (message(event, path),)
+    kind: TriggerKind
+    service: str
+    held: tuple[str, str]
+    message_id: str
+    time: str
+    type: str
+    content: str
 
 
-def sns(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
-    """Amazon SNS: the records of its trigger, or the one message that it puts into a queue or posts to an HTTPS address."""
+def topic_messages(form: TopicForm) -> Callable[[Event, str, PayloadParser], tuple[Part, ...]]:
+    """The records of a topic's trigger, or the one message that the topic puts into a queue or posts to an HTTPS address."""
+    records, held = form.held
 
-    def read(record: Any, where: str) -> Part:
-        body = record.get("Sns") if isinstance(record, dict) else None
-        if not isinstance(body, dict):
-            return refused_part(TriggerKind.SNS, f"{where}.Sns", "this is not an SNS record", parser)
-        return message(body, f"{where}.Sns")
+    def read(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
+        def read_record(record: Any, where: str) -> Part:
+            body = record.get(held) if isinstance(record, dict) else None
+            where = f"{where}.{held}"
+            if not isinstance(body, dict):
+                return refused_part(form.kind, where, f"this is not an {form.service} record", parser)
+            return read_message(body, where)
 
-    def message(body: Event, where: str) -> Part:
-        time_path = join(where, "Timestamp")
-        trigger, fault = make_trigger(TriggerKind.SNS, text_at(body, "MessageId"), body.get("Timestamp"), time_path, parser)
-        fault = fault or _not_a_notification(body.get("Type"), "SNS", join(where, "Type"), trigger, parser)
-        return Part(trigger, body.get("Message"), join(where, "Message"), fault)
+        def read_message(body: Event, where: str) -> Part:
+            trigger, fault = make_trigger(form.kind, text_at(body, form.message_id), body.get(form.time), join(where, form.time), parser)
+            fault = fault or _not_a_notification(body.get(form.type), form.service, join(where, form.type), trigger, parser)
+            return Part(trigger, body.get(form.content), join(where, form.content), fault)
 
-    if isinstance(event.get("Records"), list):
-        return read_each(TriggerKind.SNS, event["Records"], join(path, "Records"), parser, read)
-    return (message(event, path),)
+        if isinstance(event.get(records), list):
+            return read_each(form.kind, event[records], join(path, records), parser, read_record)
+        return (read_message(event, path),)
+
+    return read
+
+
+SMN = TopicForm(TriggerKind.SMN, "SMN", ("record", "smn"), "message_id", "timestamp", "type", "message")
+SNS = TopicForm(TriggerKind.SNS, "SNS", ("Records", "Sns"), "MessageId", "Timestamp", "Type", "Message")
 
 
 def sqs(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
@@ -260,10 +261,12 @@ ENVELOPES: tuple[Envelope, ...] = (
     Envelope(
         TriggerKind.SMN,
         lambda event: isinstance(event.get("record"), list) or _is_topic_message(event, "type", "message_id", "topic_urn"),
-        smn,
+        topic_messages(SMN),
     ),
     Envelope(
-        TriggerKind.SNS, lambda event: source_of(event) == "aws:sns" or _is_topic_message(event, "Type", "MessageId", "TopicArn"), sns
+        TriggerKind.SNS,
+        lambda event: source_of(event) == "aws:sns" or _is_topic_message(event, "Type", "MessageId", "TopicArn"),
+        topic_messages(SNS),
     ),
     Envelope(TriggerKind.SQS, lambda event: source_of(event) == "aws:sqs", sqs),
     Envelope(TriggerKind.EVENTGRID, lambda event: "specversion" in event or _holds_cloud_events(event.get("events")), eventgrid),
