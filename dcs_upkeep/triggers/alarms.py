@@ -48,7 +48,7 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser) -> Del
         return parser.refuse(trigger, join(path, "time"), what, "Use Cloud Eye's own message format.")
     status = body.get("alarm_status")
     if reason := NOTHING_TO_DO.get(status) if isinstance(status, str) else None:
-        return Ignored(trigger, f"{reason}; only an alarm that begins starts a run", run_id=parser.run_id(trigger), kind="Cloud Eye alarm")
+        return Ignored(trigger, f"{reason}; only an alarm that begins starts a run", run_id=parser.run_id(trigger))
     if status != "alarm":
         what = f"{shorten(status)} is not a valid alarm status"
         return parser.refuse(trigger, join(path, "alarm_status"), what, f"Only alarm and {', '.join(NOTHING_TO_DO)} are known.")

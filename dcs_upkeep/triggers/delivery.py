@@ -35,13 +35,12 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """One record that asks for nothing, and why it was ignored. `kind`: of what sort it is; `http_code`: for HTTP callers."""
+    """One record that asks for nothing, and why it was ignored. `http_code`: for HTTP callers."""
 
     trigger: Trigger
     reason: str
     record: str | None = None
     run_id: str = ""
-    kind: str | None = None
     http_code: int | None = None
 
 

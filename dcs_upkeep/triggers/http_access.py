@@ -27,7 +27,7 @@ def turned_away(event: Event, path: str, trigger: Trigger, parser: PayloadParser
     method = event.get("httpMethod") or value_at(event, "requestContext/http/method")
     if method in LOOKING and event.get("body") in (None, ""):
         reason = f"a {method} request asks for nothing; send a POST with the request as its body"
-        return Ignored(trigger, reason, run_id=parser.run_id(trigger), kind="HTTP request without a body", http_code=405)
+        return Ignored(trigger, reason, run_id=parser.run_id(trigger), http_code=405)
     if parser.http_anonymous or not _is_of_aws(event) or trigger.principal is not None:
         return None
     if value_at(event, "requestContext/elb") is not None:
