@@ -81,6 +81,8 @@ def _many(options: argparse.Namespace) -> int:
     for seed in sorted(total.failed)[:MOST_SHOWN]:
         print(f"seed {seed}: python -m tests.simulation --seed {seed}{' --everything' if options.everything else ''} --shrink")
         _print(total.failed[seed][:3])
+    if len(total.failed) > MOST_SHOWN:  # the rest by number, so that none has to be found anew
+        print(f"also seeds {' '.join(map(str, sorted(total.failed)[MOST_SHOWN:]))}")
     print(f"{len(total.failed)} of {total.seeds} seeds failed" if total.failed else "every promise that is asked about was kept")
     return 1 if total.failed else 0
 
