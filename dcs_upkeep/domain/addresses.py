@@ -1,4 +1,7 @@
-"""Which addresses may be called, and how they may be written: one rule for every endpoint, that of the journal's store included."""
+"""Which addresses may be called, and how they may be written: one rule for every endpoint, that of the journal's store included.
+
+Regions and projects are parts of addresses too: a region becomes part of a host's name, a project part of a path.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ _ENDPOINT = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{
 _USERINFO = re.compile(r"//\S*@")
 _PASSWORD_IN_PATH = re.compile(r"[^/?#]*:[^/?#]*@")
 _SECRET = re.compile(r"pass|pwd|secret|token|credential|signature|(access|api|private)[_-]?key|^(ak|sk|key|sig|auth|user|username|login)$")
+_REGION = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+_PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 NO_TLS = "only this machine may be called without TLS"
 
 
@@ -20,6 +25,20 @@ def check_endpoint(raw: str) -> str:
     if found[1] != "https" and not is_loopback(raw):
         raise ValueError(f"Write https:// before it: {NO_TLS}")
     return raw.rstrip("/")
+
+
+def check_region(raw: str) -> str:
+    """The name of a region. Hosts are named by it, so that nothing in it may lead to another. Raises: ValueError, with what to write."""
+    if not _REGION.fullmatch(raw):
+        raise ValueError("Write small letters, digits and single hyphens, such as cn-north-4")
+    return raw
+
+
+def check_project(raw: str) -> str:
+    """The id of a project, of which paths are made. Raises: ValueError, with what to write instead."""
+    if not _PROJECT.fullmatch(raw):
+        raise ValueError("Write the project ID as the console's page My Credentials has it, such as 0123456789abcdef0123456789abcdef")
+    return raw
 
 
 def is_loopback(endpoint: str) -> bool:

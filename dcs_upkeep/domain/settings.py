@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dcs_upkeep.domain.actions import Action
-from dcs_upkeep.domain.addresses import check_endpoint, check_store, hide_userinfo
+from dcs_upkeep.domain.addresses import check_endpoint, check_project, check_region, check_store, hide_userinfo
 from dcs_upkeep.domain.deadline import LONGEST_PUT_S
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.problems import join, list_some, shorten, suggest
@@ -88,10 +88,15 @@ def _level(raw: str) -> str:
 
 def _topics(raw: str) -> tuple[str, ...]:
     for topic in _words(raw):
-        if not re.fullmatch(r"urn:smn:[^:\s]+:[^:\s]+:[^:\s]+|arn:aws[a-z-]*:sns:[^:\s]+:\d+:[^:\s]+", topic):
-            raise ValueError(
-                f"{shorten(topic)} is not a valid topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>"
-            )
+        found = re.fullmatch(r"urn:smn:([^:\s]+):([^:\s]+):[^:\s]+|arn:aws[a-z-]*:sns:([^:\s]+):(\d+):[^:\s]+", topic)
+        form = f"{shorten(topic)} is not a valid topic. Write urn:smn:<region>:<project>:<name> or arn:aws:sns:<region>:<account>:<name>"
+        if not found:
+            raise ValueError(form)
+        try:
+            check_region(found[1] or found[3])  # its host is made of it
+            check_project(found[2] or found[4])
+        except ValueError as err:
+            raise ValueError(f"{form}. Of its region or project: {err}") from None
     return tuple(dict.fromkeys(_words(raw)))
 
 
@@ -109,8 +114,10 @@ def _tags(raw: str) -> tuple[tuple[str, str], ...]:
 class Settings:
     """All settings of one invocation. The environment name is `UPKEEP_` and the field's name in capitals."""
 
-    region: str = _setting("", _text, "Huawei Cloud region of the fleet, such as `cn-north-4`", "required")
-    project_id: str = _setting("", _text, "Huawei Cloud project ID; by default that of the function or of the credentials", "from the host")
+    region: str = _setting("", check_region, "Huawei Cloud region of the fleet, such as `cn-north-4`", "required")
+    project_id: str = _setting(
+        "", check_project, "Huawei Cloud project ID; by default that of the function or of the credentials", "from the host"
+    )
     endpoint: str = _setting("", check_endpoint, "DCS endpoint, instead of the region's", "the region's")
     smn_endpoint: str = _setting("", check_endpoint, "SMN endpoint, instead of the region's", "the region's")
     topics: tuple[str, ...] = _setting((), _topics, "Comma-separated SMN URNs and SNS ARNs to which reports are sent", "none")

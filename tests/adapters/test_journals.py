@@ -241,6 +241,7 @@ def test_a_missing_table_is_named(moto: str, clock: FakeClock) -> None:
         "sqlite://",
         "dynamodb://t",
         "dynamodb://t?region=a&table=b",
+        "dynamodb://t?region=a.evil.example/x",
         "dynamodb://t?endpoint=http://10.0.0.1",
         "dynamodb://user:hunter2@t?region=a",
         "dynamodb://t/x?region=a",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dcs_upkeep.adapters import endpoints
 from dcs_upkeep.domain.addresses import is_loopback
-from dcs_upkeep.domain.errors import SettingsError
+from dcs_upkeep.domain.errors import CloudError, SettingsError
+from dcs_upkeep.domain.model import Location
 from dcs_upkeep.domain.settings import read_settings
 
 ENDPOINTS = ("UPKEEP_ENDPOINT", "UPKEEP_SMN_ENDPOINT", "UPKEEP_CES_ENDPOINT", "UPKEEP_FUNCTIONGRAPH_ENDPOINT")
@@ -119,3 +121,51 @@ def test_an_address_where_none_belongs_is_shown_without_its_password(name: str) 
 def test_what_is_no_address_is_not_this_machine() -> None:
     assert not is_loopback("127.0.0.1")
     assert not is_loopback("http://user@127.0.0.1")
+
+
+ODD_REGIONS = (
+    "evil.example/x?",
+    "evil.example#",
+    "a@evil.example",
+    "evil.example",
+    "cn-north-4.evil",
+    "cn north-4",
+    "cn-north-4:8443",
+    "CN-North-4",
+    "-cn",
+    "cn-",
+    "cn--4",
+    "cn-north-4\u202e",
+    "\uff43n-north-4",
+    "../x",
+    "a" * 64,
+)
+
+
+@pytest.mark.parametrize("region", ["cn-north-4", "ap-southeast-3", "eu-de", "la-north-2", "a"])
+def test_a_region_as_huawei_cloud_writes_it_is_taken(region: str) -> None:
+    assert read_settings({"UPKEEP_REGION": region}.get).region == region
+    assert endpoints.of_service("ces", region) == f"https://ces.{region}.myhuaweicloud.com"
+    assert read_settings({"UPKEEP_TOPICS": f"urn:smn:{region}:p:t"}.get).topics
+
+
+@pytest.mark.parametrize("region", ODD_REGIONS)
+def test_a_region_of_odd_form_is_refused_and_leads_to_no_other_host(region: str) -> None:
+    """`https://ces.evil.example/x?.myhuaweicloud.com` is a call to somebody else, signed."""
+    with pytest.raises(SettingsError, match="UPKEEP_REGION: .* is not valid. Write small letters"):
+        read_settings({"UPKEEP_REGION": region}.get)
+    with pytest.raises(CloudError, match="UPKEEP_REGION names no host"):
+        endpoints.of_service("ces", region)
+    with pytest.raises(SettingsError, match="UPKEEP_REGION: the region is not valid"):
+        endpoints.check(Location(region, "p"), "")
+    for topic in (f"urn:smn:{region}:p:t", f"arn:aws:sns:{region}:1:t"):
+        with pytest.raises(SettingsError, match="UPKEEP_TOPICS"):
+            read_settings({"UPKEEP_TOPICS": topic}.get)
+
+
+@pytest.mark.parametrize("project_id", ["p/../q", "p?x", "p p", "\u0440", "p" * 65, "p#"])
+def test_a_project_of_odd_form_is_refused_wherever_it_comes_from(project_id: str) -> None:
+    with pytest.raises(SettingsError, match="UPKEEP_PROJECT_ID: .* is not valid. Write the project ID"):
+        read_settings({"UPKEEP_PROJECT_ID": project_id}.get)
+    with pytest.raises(SettingsError, match="UPKEEP_PROJECT_ID: the project of .* is not valid"):
+        endpoints.check(Location("cn-north-4", project_id), "")

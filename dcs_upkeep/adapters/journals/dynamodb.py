@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
-from dcs_upkeep.domain.addresses import check_endpoint
+from dcs_upkeep.domain.addresses import check_endpoint, check_region
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
 
 # What the code asks of the store here, for the shipped policies.
@@ -38,6 +38,11 @@ def open_at(address: SplitResult, access: Access) -> DynamoJournal:
         raise ValueError(f"no part of the address is called {unknown[0][:40]!r}")
     if not region and not endpoint:
         raise ValueError("neither a region nor an endpoint is named")
+    if region:
+        try:
+            check_region(region)
+        except ValueError as err:
+            raise ValueError(f"its region names none. {err}") from None
     if endpoint:
         try:
             check_endpoint(endpoint)
