@@ -63,17 +63,34 @@ class RefusedBatches:
             case _:
                 return Found(tuple(waiting), tuple(fit), reaction)
 
+    def outside(self, ids: Sequence[str]) -> set[str]:
+        """Those of a batch that the 403 to it was for. Only to name them: whatever keeps them from being read, nobody is named then.
+
+        Nor while the account is throttled: the answer waits meanwhile to be put on record.
+        """
+        ports = self._context.ports
+        if len(ids) < 2 or ports.pace.opens_at > ports.clock.monotonic():
+            return set()
+        try:
+            return self._shown_and_outside(ids)[1]
+        except CloudError as err:
+            ports.log("wave.read_failed", level="warning", wave=self._number, reason=str(err))
+            return set()
+
     def _look(self, batch: Batch, refused: Answer) -> tuple[Mapping[str, Instance], set[str]]:
         """The instances as they are now, and those that a 403 was for: others may be read, and they may not. Raises: CloudError."""
-        dcs, tick = self._context.ports.dcs, self._context.writer.renew_if_due
         if refused.kind is not AnswerKind.DENIED:
-            return dcs.read(batch.ids, tick), set()
-        answers = dcs.show_each(batch.ids, tick)
+            return self._context.ports.dcs.read(batch.ids, self._context.writer.renew_if_due), set()
+        return self._shown_and_outside(batch.ids)
+
+    def _shown_and_outside(self, ids: Sequence[str]) -> tuple[Mapping[str, Instance], set[str]]:
+        """What can be read of these, and those that may not be read where others may. Raises: CloudError."""
+        answers = self._context.ports.dcs.show_each(ids, self._context.writer.renew_if_due)
         shown = {one: found for one, found in answers.items() if isinstance(found, Instance)}
         errors = {one: found for one, found in answers.items() if isinstance(found, CloudError)}
         if unread := [err for err in errors.values() if err.status not in (403, 404)]:
             raise unread[0]
-        return shown, {one for one in batch.ids if one not in shown} if shown else set()
+        return shown, {one for one in ids if one not in shown} if shown else set()
 
     def _without_evidence(self, batch: Batch, refused: Answer, shown: Mapping[str, Instance]) -> Sequence[str]:
         """Those of the batch that do not show this action's effect. A 403 comes before anything is done."""

@@ -15,11 +15,12 @@ from typing import assert_never
 
 from dcs_upkeep.domain.errors import ThrottledError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Outcome, OutcomeKind
+from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.execution import retry_policy
 from dcs_upkeep.execution.awaited import Awaited
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.preflight import Preflight
-from dcs_upkeep.execution.refused_batch import RefusedBatches
+from dcs_upkeep.execution.refused_batch import OUTSIDE, RefusedBatches
 from dcs_upkeep.execution.retry_policy import (
     Batch,
     Bisect,
@@ -170,7 +171,8 @@ class Wave:
         return self._ports.dcs.send(self._context.plan.action, ids)
 
     def _collect(self, done: Iterable[Future[Answer]]) -> None:
-        for future in done:
+        # What is read for a refusal comes last, so that no other answer waits for it.
+        for future in sorted(done, key=lambda one: one.result().kind is AnswerKind.DENIED):
             attempt, batch = self._in_flight.pop(future)
             answer = future.result()
             reaction = self._decide(batch, answer)
@@ -208,9 +210,19 @@ class Wave:
                 reason = f"{BAD_REQUEST}: {answer.what}"
                 return [self._context.outcome(one, OutcomeKind.REFUSED, reason, answer, "request") for one in ids]
             case StopRun():
-                return [self._context.outcome(one, OutcomeKind.FAILED, f"{answer.what}; {NOT_EXECUTED}", answer) for one in ids]
+                return self._denied(ids, answer)
             case _:
                 return []
+
+    def _denied(self, ids: tuple[str, ...], answer: Answer) -> list[Outcome]:
+        """Nothing of these is sent again. Of a batch it is said for which of them it was refused, if a reading shows that."""
+        outside = self._refused.outside(ids) if answer.kind is AnswerKind.DENIED else set()
+        why = dict.fromkeys(outside, f"{NOT_EXECUTED}: {OUTSIDE}")
+        others = f"{NOT_EXECUTED}, as nothing of its batch was: {list_some(sorted(outside))} outside of what is granted"
+        return [
+            self._context.outcome(one, OutcomeKind.FAILED, f"{answer.what}; {why.get(one, others if outside else NOT_EXECUTED)}", answer)
+            for one in ids
+        ]
 
     def _react(self, reaction: Reaction, batch: Batch, answer: Answer) -> None:
         """Carry out what the table says for the IDs of a batch, after the answer is on record."""

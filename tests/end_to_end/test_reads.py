@@ -311,12 +311,51 @@ def test_a_right_that_lacks_altogether_stops_the_run_and_is_named(action: str, c
         assert len(w.puts) == 1
 
 
-def test_a_flush_of_a_batch_with_one_that_is_not_granted_is_never_sent_again() -> None:
-    with world(6) as w:
-        approved = w.approving({"action": "flush", "instances": w.ids, "rollout": {"canary": 0}})
+def flushed_without_a_right(w: World, *culprits: str, **settings: str) -> dict[str, Any]:
+    """A flush in two waves, the first of which is refused for these."""
+    event = {"action": "flush", "instances": w.ids, "rollout": {"canary": 0, "wave_size": 6, "max_failures": 100}}
+    approved = w.approving(event, **settings)
+    w.emu.add_fault(Fault("put", "ungranted", times=None, ids=list(culprits)))
+    for one in culprits:
+        w.emu.add_fault(Fault("show", "403", times=None, instance_id=one))
+    return w.run(approved, **settings)
+
+
+def reasons(report: dict[str, Any]) -> dict[str, str]:
+    return {one["instance_id"]: one["reason"] for one in report["instances"]}
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_flush_of_a_batch_with_some_that_are_not_granted_names_them_and_is_never_sent_again(count: int, journal: bool) -> None:
+    with world(8, journal=journal) as w:
+        culprits = w.ids[2 : 2 + count]
+        report = flushed_without_a_right(w, *culprits)
+        first, second = w.ids[:6], w.ids[6:]
+        assert w.outcomes(report) == dict.fromkeys(first, "failed") | dict.fromkeys(second, "not_attempted")
+        told = reasons(report)
+        assert [one for one in first if "it lies outside of what this key pair is granted" in told[one]] == culprits
+        for one in set(first) - set(culprits):
+            assert "it was not executed, as nothing of its batch was" in told[one]
+            assert all(culprit in told[one] for culprit in culprits)
+        assert [len(one.ids) for one in w.puts] == [6]
+        assert w.emu.truth.executed == []
+
+
+@pytest.mark.parametrize("kind", ["500", "drop", "429", "403"])
+def test_a_flush_whose_culprit_cannot_be_looked_for_is_not_executed_all_the_same(kind: str) -> None:
+    """Nobody is named, and nothing becomes doubtful by that."""
+
+    def fail(record: Any) -> None:
+        if record.operation == "put" and len(w.puts) == 1:
+            w.emu.add_fault(Fault("show", kind, times=None))
+
+    with world(8, journal=True, on_request=fail) as w:
+        approved = w.approving({"action": "flush", "instances": w.ids, "rollout": {"canary": 0, "max_failures": 100}})
         w.emu.add_fault(Fault("put", "ungranted", times=None, ids=[w.ids[0]]))
         report = w.run(approved)
         assert set(w.outcomes(report).values()) == {"failed"}
+        assert all(one.endswith("it was not executed") for one in reasons(report).values())
         assert len(w.puts) == 1
 
 
