@@ -16,7 +16,7 @@ from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.adapters.json_log import JsonLog
 from dcs_upkeep.adapters.pace import AccountPace
 from dcs_upkeep.domain.deadline import CLOSE_S, Deadline
-from dcs_upkeep.domain.errors import Problem, SettingsError
+from dcs_upkeep.domain.errors import Problem, SettingsError, as_ours, describe_error
 from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, Topic
 from dcs_upkeep.domain.problems import first_problems
@@ -145,14 +145,18 @@ def handle(
     """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `user`: who calls the CLI.
 
     If the host keeps the events of its own calls for this process, they follow here, and the last one's answer is returned.
+    Raises: UpkeepError alone, without its causes: a platform prints whatever leaves here.
     """
-    clock = clock or SystemClock()
-    host = host or hosts.detect(context, os.environ if environ is None else environ)
-    plans_path = plans_path or PLANS_PATH
-    answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
-    while (following := host.next_event()) is not None:
-        answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
-    return answer
+    try:
+        clock = clock or SystemClock()
+        host = host or hosts.detect(context, os.environ if environ is None else environ)
+        plans_path = plans_path or PLANS_PATH
+        answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
+        while (following := host.next_event()) is not None:
+            answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
+        return answer
+    except Exception as err:
+        raise as_ours(err) from None
 
 
 def _invoke(
@@ -174,11 +178,11 @@ def _invoke(
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
         ports = adapters.ports()
-    except SettingsError as err:
+    except Exception as err:
         # Without settings there is no topic to tell; the log line and the failed invocation are what is left.
-        for problem in first_problems(err.problems):
+        for problem in first_problems(err.problems) if isinstance(err, SettingsError) else ():
             log("settings.refused", level="error", path=problem.path, reason=problem.what, next=problem.fix)
-        log("run.reported", level="error", ending="fault", status="failed", reason=str(err))
+        log("run.reported", level="error", ending="fault", status="failed", reason=describe_error(err))
         raise
     location = adapters.location
     scope = RunIdScope(

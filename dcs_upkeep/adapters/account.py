@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.adapters.clocks import SystemClock
+from dcs_upkeep.adapters.foreign_words import as_word
 from dcs_upkeep.adapters.pace import AccountPace
 from dcs_upkeep.adapters.wire import Wire
 from dcs_upkeep.domain.deadline import Deadline
@@ -101,7 +102,7 @@ class Keys:
         with self._lock:
             if key != self._key:
                 return  # another thread was told so before, and has fetched it
-            code, request_id = str(getattr(err, "error_code", None) or ""), getattr(err, "request_id", None)
+            code, request_id = as_word(getattr(err, "error_code", None)), as_word(getattr(err, "request_id", None)) or None
             what = f"answered 401 {code}, "
             if not self._was_renewed:
                 try:

@@ -17,6 +17,7 @@ from huaweicloudsdkcore.http.http_config import HttpConfig
 
 from dcs_upkeep import __version__
 from dcs_upkeep.adapters import transport
+from dcs_upkeep.adapters.foreign_words import as_word
 from dcs_upkeep.adapters.wire import Wire
 from dcs_upkeep.domain.addresses import is_loopback
 from dcs_upkeep.domain.errors import CloudError
@@ -67,8 +68,9 @@ def translated(operation: str, *, refused: str, unreachable: str, failure: str =
     try:
         yield
     except ServiceResponseException as err:
-        what = f"{failure}answered {err.status_code} {err.error_code}"
-        raise CloudError(operation, what, refused, status=err.status_code, code=err.error_code, request_id=err.request_id) from None
+        code, request_id = as_word(err.error_code), as_word(err.request_id) or None
+        what = f"{failure}answered {err.status_code} {code}"
+        raise CloudError(operation, what, refused, status=err.status_code, code=code, request_id=request_id) from None
     except (SdkException, OSError) as err:  # requests' own errors are OSErrors, and some escape the SDK untranslated
         what = f"{failure}no answer came ({type(err).__name__})"
         raise CloudError(operation, what, f"Check {unreachable} and the network path to it.") from None

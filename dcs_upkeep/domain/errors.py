@@ -7,6 +7,7 @@ UpkeepError
 ├── CloudError          a cloud call failed, and nothing was written by it
 │   ├── ThrottledError     the account is throttled for longer than this invocation can wait
 │   └── UnauthorizedError  the key pair is refused, and so is what was fetched in its place: nothing more is asked with it
+├── UnexpectedError     anything else, as it leaves an invocation: its kind and place, without its text
 └── JournalError        the journal could not be read or written
     ├── RecordError     what is on record there cannot be used; a person has to judge it
     ├── SeqTakenError   that place of the stream is taken already
@@ -19,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dcs_upkeep.domain.bounds import ERROR_BYTES, cut
+
+LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,35 @@ class FencedError(JournalError):
     """An append found its place taken: another owner works on this run, and this one ends for good."""
 
 
+class UnexpectedError(UpkeepError):
+    """An exception that is not ours, as it may be shown: its text may hold a key, or end the line, or fill the log."""
+
+
 def describe_error(err: BaseException) -> str:
-    """Words of ours as they are; of a stranger's exception only the type, since its text may hold anything."""
-    return str(err) if isinstance(err, UpkeepError) else f"an unexpected {type(err).__name__}, which is a fault of this tool"
+    """Words of ours as they are; of a stranger's exception only kind and place, since its text may hold anything."""
+    if isinstance(err, UpkeepError):
+        return str(err)
+    return f"an unexpected {kind_of(err)}{_place_of(err)}, which is a fault of this tool"
+
+
+def as_ours(err: BaseException) -> UpkeepError:
+    """What may leave an invocation in place of this exception. Raise it `from None`: platforms print the text of causes too."""
+    if isinstance(err, UpkeepError):
+        return err
+    return UnexpectedError(describe_error(err)).with_traceback(err.__traceback__)
+
+
+def kind_of(err: BaseException) -> str:
+    """The name of its class, which is a name and short even where the class was made up."""
+    name = type(err).__name__
+    return name if name.isidentifier() and len(name) <= LONGEST_NAME else "exception"
+
+
+def _place_of(err: BaseException) -> str:
+    """The last line of this package on its way: ` (execution/wave.py:120)`; empty if there is none."""
+    place, frames = "", err.__traceback__
+    while frames is not None:
+        _, package, file = frames.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/dcs_upkeep/")
+        place = f" ({file}:{frames.tb_lineno})" if package else place
+        frames = frames.tb_next
+    return place

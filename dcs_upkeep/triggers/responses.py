@@ -9,7 +9,7 @@ from typing import Any
 
 from dcs_upkeep.domain.errors import describe_error
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
-from dcs_upkeep.domain.problems import list_some, shorten
+from dcs_upkeep.domain.problems import json_line, list_some, shorten
 from dcs_upkeep.domain.run import Disposition, RunResult
 
 
@@ -79,7 +79,7 @@ def error_sentence(result: RunResult) -> str:
     """Why this record was refused, in words for the platform's error field."""
     report = result.body
     if "problems" not in report:
-        return describe_error(result.fault) if result.fault else str(report)
+        return describe_error(result.fault) if result.fault else json_line(report)
     reasons = [f"{problem['path']}: {problem['what']}".lstrip(": ") for problem in report["problems"]]
     refused = [row for row in report["instances"] if row["outcome"] == OutcomeKind.REFUSED]
     reasons += dict.fromkeys(f"{row['guard']}: {row['reason']}" for row in refused)

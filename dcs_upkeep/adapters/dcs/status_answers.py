@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dcs_upkeep.adapters.account import status_of
+from dcs_upkeep.adapters.foreign_words import as_word
 from dcs_upkeep.domain.model import Answer, AnswerKind
+from dcs_upkeep.domain.problems import one_line
 
 MAX_WHAT = 300
 PERMISSION = "dcs:instance:modifyStatus"  # one IAM action for restart, flush, stop and start (DCS API, permissions table)
@@ -41,7 +43,7 @@ def canonical_code(code: str) -> str:
 
 def from_response(raw: Any, asked: Sequence[str], clean: Callable[[object], str]) -> Answer:
     """An answer below 400. `raw` has `status_code`, `raw_content` and `request_id`; `asked` are the IDs of the PUT."""
-    status, request_id = raw.status_code, raw.request_id
+    status, request_id = raw.status_code, as_word(raw.request_id) or None
     rows = _rows(raw.raw_content) if isinstance(status, int) and 200 <= status < 300 else None
     if rows is None:
         what = f"answered {status} without a result list: whether it was executed is not known"
@@ -119,14 +121,12 @@ def _kind(status: int, code: str) -> AnswerKind:
 
 def code_of(err: Exception) -> str:
     """The cloud's own error code, as text; the SDK puts the status there if the body had none."""
-    code = getattr(err, "error_code", None)
-    return str(code) if isinstance(code, str | int) and code != "" else str(status_of(err) or "")
+    return as_word(getattr(err, "error_code", None)) or str(status_of(err) or "")
 
 
 def request_id_of(err: Exception) -> str | None:
     """The id to give to Huawei's support, or None."""
-    request_id = getattr(err, "request_id", None)
-    return request_id if isinstance(request_id, str) and request_id else None
+    return as_word(getattr(err, "request_id", None)) or None
 
 
 def cause_of(err: BaseException) -> str:
@@ -159,6 +159,7 @@ def cleaner(secrets: Sequence[str | None]) -> Callable[[object], str]:
         line = " ".join(str(text).split())
         for one in hidden:
             line = line.replace(one, "***")
+        line = one_line(line)
         return line if len(line) <= MAX_WHAT else f"{line[: MAX_WHAT - 3]}..."
 
     return clean

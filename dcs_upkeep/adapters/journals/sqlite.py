@@ -12,9 +12,11 @@ from urllib.parse import SplitResult
 from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
 from dcs_upkeep.domain.ports import Clock
+from dcs_upkeep.domain.problems import one_line
 
 VERSION = 1
 BUSY_S = 10.0
+MOST_TOLD = 300  # characters of the library's own text
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (
     stream TEXT NOT NULL, seq INTEGER NOT NULL, entry TEXT NOT NULL, expires_at INTEGER, PRIMARY KEY (stream, seq)
@@ -74,7 +76,8 @@ class SqliteJournal:
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
         except sqlite3.Error as err:
-            raise JournalError(f"{self.name}: {err}. Check the file, its folder and the space on its disk.") from err
+            what = one_line(str(err)[:MOST_TOLD])
+            raise JournalError(f"{self.name}: {what}. Check the file, its folder and the space on its disk.") from err
 
     def _make(self) -> None:
         try:
