@@ -41,7 +41,7 @@ SHARED_BY_ADAPTERS = frozenset(
         "endpoints",
         "foreign_words",
         "huawei_sdk",
-        "keys",
+
         "pace",
         "timeouts",
         "transport",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ from dcs_upkeep.adapters.foreign_words import as_word
 from dcs_upkeep.adapters.pace import AccountPace
 from dcs_upkeep.adapters.wire import Wire
 from dcs_upkeep.domain.deadline import Deadline
-from dcs_upkeep.domain.errors import CloudError, SettingsError, UnauthorizedError
+from dcs_upkeep.domain.errors import Problem, SettingsError, UnauthorizedError, describe_error
 from dcs_upkeep.domain.model import Credentials
+from dcs_upkeep.domain.ports import Clock, Log
 
 T = TypeVar("T")
+BEFORE_END_S = 300.0  # a key pair whose end is known is asked for again so long before it
+AGAIN_S = 15.0  # and not more often, if it is given out unchanged until then
 
 
 class HeldBackError(Exception):
@@ -34,28 +38,73 @@ class Key:
 
 
 class Keys:
-    """The key pair of an invocation: fetched at the first call, and once more when it is refused. Thread-safe.
+    """The key pair of an invocation: fetched at the first call, when it is old or near its end, and when it is refused. Thread-safe.
 
     Five wrong signatures lock a key for whoever shares it. So the first call with a key goes alone, and after two 401 in a row, the
-    second with what was fetched anew, nothing more is asked.
+    second with what was fetched anew, nothing more is asked. Fetching because of age changes nothing of that: a pair that came so and is
+    refused was not good yet, and one that cannot be fetched leaves the present one in use.
     """
 
-    def __init__(self, fetch: Callable[[], Credentials]) -> None:
+    def __init__(self, fetch: Callable[[], Credentials], clock: Clock, log: Log) -> None:
         self._fetch = fetch
+        self._clock = clock
+        self._log = log
         self._lock = threading.Lock()
         self._alone = threading.Lock()
         self._key: Key | None = None
         self._is_good = False
         self._was_renewed = False  # since a key was good
         self._refusal: UnauthorizedError | None = None
+        self._ask_at = (math.inf, math.inf)  # when the source is asked again, on the monotonic clock and by the time of day
+        self._could_not = False  # at the last time
 
     @property
     def key(self) -> Key:
         """The key to use now. Raises: SettingsError if there is none."""
         with self._lock:
             if self._key is None:
-                self._key = Key(self._fetch(), 1)
-            return self._key
+                self._take(self._fetch(), 1)
+            return self._key  # type: ignore[return-value]  # `_take` has set it
+
+    def _take(self, pair: Credentials, number: int) -> None:
+        """Use this pair from now on."""
+        self._key, self._is_good = Key(pair, number), False
+        self._plan(pair)
+
+    def _plan(self, pair: Credentials) -> None:
+        """When its source is asked again: after its age, or shortly before its end. A machine may sleep, so by both clocks."""
+        now, wait_s = self._clock.now(), pair.keep_s
+        if pair.ends_at is not None:
+            wait_s = min(wait_s, max(AGAIN_S, (pair.ends_at - now).total_seconds() - BEFORE_END_S))
+        self._ask_at = self._clock.monotonic() + wait_s, now.timestamp() + wait_s
+
+    def _renew_if_old(self) -> None:
+        """Ask the source again if it is time. By one thread; the others go on with the present pair meanwhile, which still works."""
+        with self._lock:
+            present, (ticks, moment) = self._key, self._ask_at
+            if present is None or self._refusal is not None:
+                return
+            if self._clock.monotonic() < ticks and self._clock.now().timestamp() < moment:
+                return
+            self._plan(present.pair)  # so that nobody else asks
+        try:
+            pair = self._fetch()
+            if pair.source != present.pair.source:
+                raise SettingsError([Problem("credentials", f"{present.pair.source} gives none any more", "Look at it")])
+        except Exception as err:  # whatever it is, the present pair may well be good for longer
+            if not self._could_not:
+                reason = f"the key pair could not be asked for again, and the present one stays in use: {describe_error(err)}"
+                self._log("credentials.kept", level="warning", reason=reason)
+            self._could_not = True
+            return
+        self._could_not = False
+        with self._lock:
+            if self._key is not present or self._refusal is not None:
+                return  # it was refused meanwhile, and another fetched for that
+            self._plan(pair)
+            if not _same(pair, present.pair):
+                self._take(pair, present.number + 1)
+                self._log("credentials.renewed", reason=f"{pair.source or 'their source'} gives another key pair")
 
     def call(self, operation: str, make: Callable[[Key], T], *, again: bool = True) -> T:
         """Make a call; after a 401 once more with what is fetched then, unless `again` is False.
@@ -63,11 +112,11 @@ class Keys:
         Raises: UnauthorizedError if that is refused too, or was before; else what the call raises.
         """
         while True:
-            with self._turn():
+            self._renew_if_old()
+            with self._turn() as key:
                 if self._refusal is not None:
                     what = f"not asked, since the key pair was refused before ({self._refusal.operation} answered 401 {self._refusal.code})"
                     raise UnauthorizedError(operation, what, code=self._refusal.code)
-                key = self.key
                 try:
                     found = make(key)
                 except Exception as err:
@@ -83,14 +132,20 @@ class Keys:
                     return found
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Until it is known whether the key is good, one call at a time."""
-        if not self._is_good:
+    def _turn(self) -> Iterator[Key]:
+        """The key for one call. Until it is known whether it is good, one call at a time."""
+        key = self._proven()
+        if key is None:
             with self._alone:
-                if not self._is_good:
-                    yield
+                key = self._proven()
+                if key is None:
+                    yield self.key
                     return
-        yield
+        yield key
+
+    def _proven(self) -> Key | None:
+        with self._lock:
+            return self._key if self._is_good else None
 
     def _good(self, key: Key) -> None:
         with self._lock:
@@ -106,10 +161,11 @@ class Keys:
             what = f"answered 401 {code}, "
             if not self._was_renewed:
                 try:
-                    self._key, self._is_good, self._was_renewed = Key(self._fetch(), key.number + 1), False, True
+                    self._take(self._fetch(), key.number + 1)
+                    self._was_renewed = True
                     return
-                except (CloudError, SettingsError) as fault:
-                    what += f"and other credentials could not be fetched: {fault}"
+                except Exception as fault:  # whatever it is, this key is not to be shown again
+                    what += f"and other credentials could not be fetched: {describe_error(fault)}"
             else:
                 what += "with credentials that were fetched anew too"
             self._is_good = False
@@ -121,7 +177,7 @@ class Account:
     """One for an invocation, for every client of a Huawei Cloud service."""
 
     def __init__(self, fetch: Callable[[], Credentials], pace: AccountPace) -> None:
-        self.keys = Keys(fetch)
+        self.keys = Keys(fetch, pace.clock, pace.log)
         self.pace = pace
         self.wire = Wire(pace.clock)
 
@@ -159,6 +215,11 @@ class Account:
                 return self.attempt(operation, timed)
             except HeldBackError:
                 continue
+
+
+def _same(one: Credentials, other: Credentials) -> bool:
+    """Whether these sign alike, whatever else is known of them."""
+    return (one.ak, one.sk, one.security_token) == (other.ak, other.sk, other.security_token)
 
 
 def own_account(fetch: Callable[[], Credentials]) -> Account:

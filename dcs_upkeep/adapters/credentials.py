@@ -1,18 +1,23 @@
-"""Key pairs: from variables, or from an AWS secret. Fetched for each invocation, never kept."""
+"""Key pairs: from variables, or from an AWS secret. Fetched for each invocation and again while it lasts, never kept beyond it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 
 from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.domain.errors import CloudError, Problem, SettingsError
 from dcs_upkeep.domain.model import Credentials
+from dcs_upkeep.domain.timestamps import read_moment
 
 # What the code asks of AWS here, for the shipped policies.
 PERMISSIONS = {"get_secret_value": "secretsmanager:GetSecretValue"}
 CONNECT_S, READ_S = 5.0, 5.0
 ATTEMPTS = 2
+SECRET_KEEP_S = 600.0  # each fetch is a paid call; what costs nothing is asked for every minute (`Credentials.keep_s`)
+EXPIRY = "HUAWEICLOUD_SDK_EXPIRES_AT"
 _PAIRS = (("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"), ("CLOUD_SDK_AK", "CLOUD_SDK_SK"))
 _CONTENT_FIX = (
     'Store JSON text such as {"HUAWEICLOUD_SDK_AK": "...", "HUAWEICLOUD_SDK_SK": "...", "HUAWEICLOUD_SDK_PROJECT_ID": "..."} in it.'
@@ -20,13 +25,14 @@ _CONTENT_FIX = (
 
 
 def from_lookup(lookup: Callable[[str], str | None]) -> Credentials | None:
-    """The first complete pair among the variables; the token and the project belong to the SDK's own names."""
+    """The first complete pair among the variables; token, project and end belong to the SDK's own names. Raises: SettingsError."""
     for ak_name, sk_name in _PAIRS:
         ak, sk = lookup(ak_name), lookup(sk_name)
         if ak and sk:
             own = ak_name.startswith("HUAWEICLOUD")
             token = lookup("HUAWEICLOUD_SDK_SECURITY_TOKEN") if own else None
-            return Credentials(ak, sk, token or None, lookup("HUAWEICLOUD_SDK_PROJECT_ID") or None, f"{ak_name} and {sk_name}")
+            project_id, source = lookup("HUAWEICLOUD_SDK_PROJECT_ID") or None, f"{ak_name} and {sk_name}"
+            return Credentials(ak, sk, token or None, project_id, source, ends_at=_end(lookup(EXPIRY)) if own else None)
     return None
 
 
@@ -56,7 +62,18 @@ def from_secret(arn: str, left_s: float) -> Credentials:
         found = None
     if found is None:
         raise SettingsError([Problem("UPKEEP_CREDENTIALS_SECRET", "the secret holds no complete key pair", _CONTENT_FIX)])
-    return Credentials(found.ak, found.sk, found.security_token, found.project_id, "the secret of UPKEEP_CREDENTIALS_SECRET")
+    return replace(found, source="the secret of UPKEEP_CREDENTIALS_SECRET", keep_s=SECRET_KEEP_S)
+
+
+def _end(text: str | None) -> datetime | None:
+    """When a pair ends, as whoever lent it says. Not shown if it cannot be read: the variables beside it hold a key."""
+    if not text:
+        return None
+    try:
+        return read_moment(text)
+    except ValueError:
+        fix = "Write when the key pair ends, such as 2026-12-24T18:00:00Z, or leave it out."
+        raise SettingsError([Problem(EXPIRY, "this is not a valid time", fix)]) from None
 
 
 def no_credentials(fix: str) -> SettingsError:

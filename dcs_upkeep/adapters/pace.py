@@ -28,7 +28,7 @@ class AccountPace:
         """`random`: 0 to 1, for full jitter."""
         self.clock = clock
         self.random = random
-        self._log = log
+        self.log = log
         self._lock = threading.Lock()
         self._opens_at = -math.inf  # on the monotonic clock
         self._holds = 0  # of this invocation
@@ -79,7 +79,7 @@ class AccountPace:
         if begins:
             until = "as long as the cloud asks for" if told_s is not None else "for growing times until it answers"
             reason = f"the account is throttled (429): every call waits, {until}"
-            self._log("call.waited", level="warning", operation=operation, wait_s=round(wait_s, 1), reason=reason)
+            self.log("call.waited", level="warning", operation=operation, wait_s=round(wait_s, 1), reason=reason)
 
     def wait(self, operation: str, deadline: Deadline, tick: Tick = no_tick, *, room_s: float = 0.0) -> None:
         """Wait until a call may leave, in pieces of a few seconds with a `tick` after each.

@@ -49,11 +49,9 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One DCS instance as the API shows it now. A None field was not in the answer that it was read from.
+    """One DCS instance as the API shows it now. A None field was not in the answer that it was read from; to have no tags is another thing.
 
-    `tags` None: the answer had no such field, which is not the same as no tags. `has_task`: whether DCS is still working on it in the
-    background, whatever its status. Source: ListInstances and ShowInstance; `launched_at`, `cache_mode`, `replica_count` and `task`
-    are only in the latter.
+    `has_task`: whether DCS still works on it, whatever its status. Source: ListInstances, and ShowInstance, which alone has the last four.
     """
 
     instance_id: str
@@ -295,6 +293,8 @@ class Credentials:
     security_token: str | None = field(default=None, repr=False)
     project_id: str | None = None
     source: str = ""
+    keep_s: float = 60.0  # it is used for so long before its source is asked again
+    ends_at: datetime | None = None  # if the source says so
 
 
 REPORT_MARK = "DCS Upkeep report"  # every message begins so: a function subscribed to its own topic must know its own words

@@ -17,6 +17,8 @@ ABOUT: Mapping[str, str] = {
     "alarms.unreadable": "Cloud Eye did not say which alarms fire",
     "backup.unreadable": "the backups could not be read",
     "call.waited": "calls to the cloud wait",
+    "credentials.kept": "the key pair stays in use",
+    "credentials.renewed": "the key pair was renewed",
     "event.held_back": "a message waits for its turn",
     "event.ignored": "nothing is done about this event",
     "journal.absent": "there is no journal",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -109,3 +110,20 @@ def test_a_secret_that_cannot_be_used_never_shows_its_content(aws: str) -> None:
     assert "very-secret" not in str(caught.value)
     with pytest.raises(CloudError, match="secretsmanager:GetSecretValue"):
         hosts.detect(LambdaContext(), {"UPKEEP_CREDENTIALS_SECRET": f"{arn}-gone"}).credentials()
+
+
+def test_a_secret_is_kept_for_longer_than_what_costs_nothing_and_may_say_when_its_pair_ends(aws: str) -> None:
+    client = boto3.client("secretsmanager", region_name="eu-central-1")
+    content = {**PAIR, "HUAWEICLOUD_SDK_EXPIRES_AT": "2026-12-24T18:00:00.123456Z"}
+    arn = client.create_secret(Name="lent", SecretString=json.dumps(content))["ARN"]
+    pair = hosts.detect(LambdaContext(), {"UPKEEP_CREDENTIALS_SECRET": arn}).credentials()
+    assert (pair.keep_s, pair.ends_at) == (600, datetime(2026, 12, 24, 18, 0, 0, 123456, UTC))
+    assert (fg().credentials().keep_s, fg().credentials().ends_at) == (60, None)
+    env = hosts.detect(None, content).credentials()
+    assert (env.keep_s, env.ends_at) == (60, pair.ends_at)
+
+
+def test_an_end_that_cannot_be_read_is_refused_without_being_shown() -> None:
+    with pytest.raises(SettingsError, match="HUAWEICLOUD_SDK_EXPIRES_AT: this is not a valid time") as caught:
+        hosts.detect(None, {**PAIR, "HUAWEICLOUD_SDK_EXPIRES_AT": "sk-pasted-here"}).credentials()
+    assert "pasted" not in str(caught.value)

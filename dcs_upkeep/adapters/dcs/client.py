@@ -30,6 +30,10 @@ PERMISSIONS = {
 }
 
 
+class _TooLateError(Exception):
+    """A status PUT would have no time for its answer within what its caller has counted on. It did not leave."""
+
+
 class HuaweiDcs:
     """Implements ports.Dcs. One for an invocation, connected by its first call. Thread-safe.
 
@@ -65,7 +69,10 @@ class HuaweiDcs:
             from dcs_upkeep.adapters.dcs import sdk
 
             body = sdk.make("ChangeInstanceStatusBody", instances=asked, action=action.value)
-            left_s = min(self._deadline.remaining_s(), LONGEST_PUT_S - (wire.real_s() - begun_s))
+            room_s = LONGEST_PUT_S - (wire.real_s() - begun_s)
+            if room_s < MIN_PUT_S:
+                raise _TooLateError
+            left_s = min(self._deadline.remaining_s(), room_s)
             wire.begin(timeouts.fit(left_s, PUT_CONNECT_S, PUT_READ_S))
             self._session.count(_PUT)
             return client.restart_or_flush_instances(sdk.make("RestartOrFlushInstancesRequest", body=body))
@@ -74,6 +81,8 @@ class HuaweiDcs:
             raw = account.keys.call(_PUT, put, again=action is not Action.FLUSH)
         except SettingsError:
             raise
+        except _TooLateError:
+            return Answer(AnswerKind.NOT_SENT, "not sent: fetching the key pair took the time that a call may take")
         except UnauthorizedError as err:
             return Answer(AnswerKind.UNAUTHORIZED, self._session.clean(err), status=401, code=err.code, request_id=err.request_id)
         except Exception as err:  # whatever it is, the request may have left: the answer says so instead of raising
