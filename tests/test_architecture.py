@@ -41,7 +41,6 @@ SHARED_BY_ADAPTERS = frozenset(
         "endpoints",
         "foreign_words",
         "huawei_sdk",
-
         "pace",
         "timeouts",
         "transport",

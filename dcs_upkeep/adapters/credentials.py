@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.domain.errors import CloudError, Problem, SettingsError
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.domain.timestamps import read_moment
@@ -36,29 +35,26 @@ def from_lookup(lookup: Callable[[str], str | None]) -> Credentials | None:
     return None
 
 
-def from_secret(arn: str, left_s: float) -> Credentials:
+def from_secret(arn: str, left_s: Callable[[], float]) -> Credentials:
     """The pair in an AWS secret: JSON text under the names of the variables. Raises: SettingsError or CloudError, never its content.
 
     `left_s`: seconds left in this invocation.
     """
-    import boto3  # only if a secret is set
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from dcs_upkeep.adapters import aws_sdk  # only if a secret is set
 
     parts = arn.split(":")
     region = parts[3] if len(parts) > 3 else None
-    connect_s, read_s = timeouts.fit(left_s, CONNECT_S, READ_S, ATTEMPTS)
-    config = Config(connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": ATTEMPTS})
     fix = f"Grant {PERMISSIONS['get_secret_value']} on it and check UPKEEP_CREDENTIALS_SECRET."
     try:
-        text = boto3.client("secretsmanager", region_name=region, config=config).get_secret_value(SecretId=arn)["SecretString"]
-    except (BotoCoreError, ClientError) as err:
-        code = err.response["Error"]["Code"] if isinstance(err, ClientError) else type(err).__name__
+        client = aws_sdk.build_client("secretsmanager", region, left_s, (CONNECT_S, READ_S), attempts=ATTEMPTS)
+        text = client.get_secret_value(SecretId=arn).get("SecretString")
+    except aws_sdk.FAULTS as err:
+        code = aws_sdk.code_of(err)
         raise CloudError("get_secret_value", f"the secret could not be read ({code})", fix, code=code) from None
     try:
         values = json.loads(text)
         found = from_lookup(lambda name: values.get(name) if isinstance(values.get(name), str) else None)
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         found = None
     if found is None:
         raise SettingsError([Problem("UPKEEP_CREDENTIALS_SECRET", "the secret holds no complete key pair", _CONTENT_FIX)])

@@ -37,15 +37,21 @@ class Wire(threading.local):
         self.seen = True
         self.connect_by = self.real_s() + self.timeout[0]
 
+    def connect_left_s(self) -> float:
+        """Seconds left for connecting, the handshake included. Raises: TimeoutError if they are used up."""
+        left_s = self.connect_by - self.real_s()
+        if left_s <= 0:
+            raise TimeoutError("connecting took too long, and the request was not sent")
+        return left_s
+
     def writing(self) -> None:
         """The first byte is about to be written.
 
         Raises: TimeoutError if connecting took longer than promised. A timeout bounds one address of a name, and no
         name lookup at all; a lease is counted against the sum, so a request that is late does not leave.
         """
-        if not self.written and self.real_s() > self.connect_by:
-            raise TimeoutError("connecting took too long, and the request was not sent")
         if not self.written:
+            self.connect_left_s()
             self.answer_by = self.real_s() + self.timeout[1]
         self.written = True
 

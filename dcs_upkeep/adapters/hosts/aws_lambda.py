@@ -6,7 +6,6 @@ import json
 import uuid
 from collections.abc import Mapping
 
-from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.adapters.credentials import from_lookup, from_secret, no_credentials, text_of
 from dcs_upkeep.adapters.hosts.time_left import TimeLeft
 from dcs_upkeep.domain.errors import CloudError
@@ -57,26 +56,23 @@ class LambdaHost:
     def credentials(self) -> Credentials:
         """The secret's key pair, else the environment's."""
         secret = self.setting("UPKEEP_CREDENTIALS_SECRET")
-        found = from_secret(secret, self.remaining_s()) if secret else from_lookup(self.setting)
+        found = from_secret(secret, self.remaining_s) if secret else from_lookup(self.setting)
         if found is None:
             raise no_credentials("Set UPKEEP_CREDENTIALS_SECRET to the ARN of a secret that holds them.")
         return found
 
     def call_self(self, event: Mapping[str, object]) -> None:
         """See ports.Host. Source: Lambda API, Invoke with `InvocationType=Event`. Not repeated: the sweep finds a lost call."""
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
+        from dcs_upkeep.adapters import aws_sdk
 
-        connect_s, read_s = timeouts.fit(self.remaining_s(), CONNECT_S, READ_S)
-        config = Config(connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": 1})
         parts = self.arn.split(":")
         fix = f"Grant {PERMISSIONS['invoke']} on the function to its own role."
         try:
-            client = boto3.client("lambda", region_name=parts[3] if len(parts) > 3 else None, config=config)
+            region = parts[3] if len(parts) > 3 else None
+            client = aws_sdk.build_client("lambda", region, self.remaining_s, (CONNECT_S, READ_S), attempts=1)
             answer = client.invoke(FunctionName=self.arn, InvocationType="Event", Payload=json.dumps(event).encode())
-        except (BotoCoreError, ClientError) as err:
-            code = err.response["Error"]["Code"] if isinstance(err, ClientError) else type(err).__name__
+        except aws_sdk.FAULTS as err:
+            code = aws_sdk.code_of(err)
             raise CloudError("invoke", f"the function could not be called again ({code})", fix, code=code) from None
         if answer["StatusCode"] != 202:
             raise CloudError("invoke", f"the function could not be called again: answered {answer['StatusCode']}", fix)

@@ -34,7 +34,7 @@ class LocalHost:
     def credentials(self) -> Credentials:
         """The key pair of the variables that Huawei's SDK and samples use."""
         secret = self.setting("UPKEEP_CREDENTIALS_SECRET")
-        found = from_secret(secret, self.remaining_s()) if secret else from_lookup(self.setting)
+        found = from_secret(secret, self.remaining_s) if secret else from_lookup(self.setting)
         if found is None:
             raise no_credentials("Set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK.")
         return found

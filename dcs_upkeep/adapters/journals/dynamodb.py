@@ -11,9 +11,9 @@ from urllib.parse import SplitResult, parse_qsl
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from dcs_upkeep.adapters import timeouts
+from dcs_upkeep.adapters import aws_sdk
 from dcs_upkeep.adapters.journals.rows import Access, checked, expiry, to_text
 from dcs_upkeep.domain.addresses import check_endpoint, check_region
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError
@@ -91,12 +91,12 @@ class DynamoJournal:
         try:
             self._client().put_item(TableName=self._table, Item=item, **condition)
         except ClientError as err:
-            if err.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if aws_sdk.code_of(err) != "ConditionalCheckFailedException":
                 raise self._failed("put_item", err) from None
             # The SDK may have sent it twice, and then our own first attempt is what stands there.
             if self._token_at(stream, seq) != token:
                 raise SeqTakenError(f"{stream}: place {seq} is taken") from None
-        except BotoCoreError as err:
+        except aws_sdk.LOST as err:
             # Nobody knows whether it was written: what stands there now says so.
             found = self._token_at(stream, seq)
             if found is None:
@@ -117,7 +117,7 @@ class DynamoJournal:
         while True:
             try:
                 page = self._client().query(**query)
-            except (ClientError, BotoCoreError) as err:
+            except aws_sdk.FAULTS as err:
                 raise self._failed("query", err) from None
             for item in page["Items"]:
                 expires_at = int(item["expires_at"]["N"]) if "expires_at" in item else None
@@ -148,28 +148,29 @@ class DynamoJournal:
         key = {"stream": {"S": stream}, "seq": {"N": str(seq)}}
         try:
             found: Mapping[str, Any] | None = self._client().get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        except (ClientError, BotoCoreError) as err:
+        except aws_sdk.FAULTS as err:
             raise self._failed("get_item", err) from None
         return found
 
     def _client(self) -> Any:
         with self._lock:
             if self._made is None:
-                connect_s, read_s = timeouts.fit(self._access.deadline.remaining_s(), CONNECT_S, READ_S, ATTEMPTS)
-                config = Config(
-                    connect_timeout=connect_s,
-                    read_timeout=read_s,
-                    retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-                    max_pool_connections=CONNECTIONS,
-                )
                 user, password = self._access.key_pair or (None, None)
-                session = boto3.session.Session(aws_access_key_id=user, aws_secret_access_key=password)
-                self._made = session.client("dynamodb", region_name=self._region, endpoint_url=self._endpoint, config=config)
+                self._made = aws_sdk.build_client(
+                    "dynamodb",
+                    self._region,
+                    self._access.deadline.remaining_s,
+                    (CONNECT_S, READ_S),
+                    attempts=ATTEMPTS,
+                    session=boto3.session.Session(aws_access_key_id=user, aws_secret_access_key=password),
+                    endpoint_url=self._endpoint,
+                    config=Config(max_pool_connections=CONNECTIONS),
+                )
             return self._made
 
     def _failed(self, operation: str, err: Exception) -> JournalError:
         """Where, what, what to do; never the text of the SDK's exception, which may hold anything."""
-        code = err.response["Error"]["Code"] if isinstance(err, ClientError) else type(err).__name__
+        code = aws_sdk.code_of(err)
         match code:
             case "ResourceNotFoundException":
                 fix = f"Create the table {self._table} as docs/journal.md says."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dcs_upkeep.adapters import timeouts
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.ports import Message
@@ -24,24 +23,20 @@ class SnsTopic:
 
     def publish(self, message: Message) -> str:
         """Publish, twice at most. Raises: CloudError."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from dcs_upkeep.adapters import aws_sdk
 
         try:
             return str(self.client().publish(TopicArn=self.name, Subject=message.subject, Message=message.text)["MessageId"])
-        except ClientError as err:
-            code, meta = err.response["Error"]["Code"], err.response["ResponseMetadata"]
+        except aws_sdk.FAULTS as err:
+            code, status, request_id = aws_sdk.code_of(err), *aws_sdk.answer_of(err)
+            if status is None:
+                fix = "Check the AWS credentials and the network path to SNS."
+                raise CloudError("publish", f"no answer came ({code})", fix) from None
             fix = f"Check the topic, and that {PERMISSIONS['publish']} is granted on it."
-            status, request_id = meta.get("HTTPStatusCode"), meta.get("RequestId")
             raise CloudError("publish", f"answered {status} {code}", fix, status=status, code=code, request_id=request_id) from None
-        except BotoCoreError as err:
-            what, fix = f"no answer came ({type(err).__name__})", "Check the AWS credentials and the network path to SNS."
-            raise CloudError("publish", what, fix) from None
 
     def client(self) -> Any:
         """boto3's client for the topic's region."""
-        import boto3
-        from botocore.config import Config
+        from dcs_upkeep.adapters import aws_sdk
 
-        connect_s, read_s = timeouts.fit(self._deadline.remaining_s(), CONNECT_S, READ_S, ATTEMPTS)
-        config = Config(connect_timeout=connect_s, read_timeout=read_s, retries={"total_max_attempts": ATTEMPTS})
-        return boto3.client("sns", region_name=self.name.split(":")[3], config=config)
+        return aws_sdk.build_client("sns", self.name.split(":")[3], self._deadline.remaining_s, (CONNECT_S, READ_S), attempts=ATTEMPTS)
