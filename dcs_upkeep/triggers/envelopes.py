@@ -19,7 +19,7 @@ from dcs_upkeep.domain.problems import join, shorten
 from dcs_upkeep.domain.timestamps import iso
 from dcs_upkeep.triggers.alarms import is_alarm, read_alarm
 from dcs_upkeep.triggers.delivery import DeliveryItem, StartRun
-from dcs_upkeep.triggers.foreign import EVENTBRIDGE, OURS
+from dcs_upkeep.triggers.foreign import EVENTBRIDGE, OURS, recognise
 from dcs_upkeep.triggers.http_requests import http
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_twice_encoded
 from dcs_upkeep.triggers.payload import PayloadParser
@@ -162,7 +162,10 @@ def eventbridge(event: Event, path: str, parser: PayloadParser) -> tuple[Part, .
 
 
 def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], tuple[Part, ...]]:
-    """Kafka and RocketMQ of FunctionGraph: messages by topic. A message has no id, so its place and its digest are its key."""
+    """Kafka, RocketMQ and RabbitMQ of FunctionGraph: messages by topic. A message has no id, so its place and its digest are its key.
+
+    RabbitMQ has an exchange in place of the topic, and the instance in each record.
+    """
 
     def read_all(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
         sent_at = moment(event.get("event_time"))
@@ -170,7 +173,7 @@ def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], t
         flat: list[tuple[str, str, Any, str]] = []
         for number, record in enumerate(event["records"]):
             inner = record.get("messages") if isinstance(record, dict) else None
-            topic = text_at(record, "topic_id") if isinstance(record, dict) else ""
+            topic = _queue_of(record, event) if isinstance(record, dict) else text_at(event, "instance_id") + "/"
             messages = inner if isinstance(inner, list) else [None]
             flat += [
                 (topic, f"{number}.{place}", message, f"records[{number}].messages[{place}]") for place, message in enumerate(messages)
@@ -180,7 +183,7 @@ def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], t
             topic, place, message, where = row
             text = message if isinstance(message, str) else json.dumps(message, sort_keys=True, default=str)
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            key = f"{text_at(event, 'instance_id')}/{topic}/{sent}/{place}/{digest}"
+            key = f"{topic}/{sent}/{place}/{digest}"
             trigger, fault = make_trigger(kind, key, event.get("event_time"), join(path, "event_time"), parser)
             content, where = _unwrapped(message, join(path, where))
             return Part(trigger, content, where, fault)
@@ -188,6 +191,12 @@ def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], t
         return read_each(kind, flat, join(path, "records"), parser, read)
 
     return read_all
+
+
+def _queue_of(record: Event, event: Event) -> str:
+    """Instance and topic."""
+    topic = next((found for name in ("topic_id", "topic", "exchange") if (found := text_at(record, name))), "")
+    return f"{text_at(event, 'instance_id') or text_at(record, 'instance_id')}/{topic}"
 
 
 def alarm(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
@@ -234,7 +243,7 @@ def _unwrapped(message: object, path: str) -> tuple[object, str]:
             value = parse_twice_encoded(message)
         except InvalidJsonError:
             return message, path
-    if not isinstance(value, dict) or not OURS.isdisjoint(value) or find_envelope(value):
+    if not isinstance(value, dict) or not OURS.isdisjoint(value) or find_envelope(value) or recognise(value):
         return message, path
     key = next((key for key in WRAPPERS if isinstance(value.get(key), str | dict)), None)
     return (value[key], join(path, key)) if key else (message, path)
@@ -256,8 +265,11 @@ def _holds_cloud_events(events: object) -> bool:
 # The first that recognises an event reads it, so what is more particular comes first.
 ENVELOPES: tuple[Envelope, ...] = (
     Envelope(TriggerKind.TIMER, lambda event: event.get("trigger_type") == "TIMER", timer),
-    Envelope(TriggerKind.KAFKA, lambda event: _is_batch(event, "KAFKA", "DMS4KAFKA", "DMS"), queue_messages(TriggerKind.KAFKA)),
+    Envelope(
+        TriggerKind.KAFKA, lambda event: _is_batch(event, "KAFKA", "OPENSOURCEKAFKA", "DMS4KAFKA", "DMS"), queue_messages(TriggerKind.KAFKA)
+    ),
     Envelope(TriggerKind.ROCKETMQ, lambda event: _is_batch(event, "ROCKETMQ", "DMS4ROCKETMQ"), queue_messages(TriggerKind.ROCKETMQ)),
+    Envelope(TriggerKind.RABBITMQ, lambda event: _is_batch(event, "RABBITMQ", "DMS4RABBITMQ"), queue_messages(TriggerKind.RABBITMQ)),
     Envelope(
         TriggerKind.SMN,
         lambda event: isinstance(event.get("record"), list) or _is_topic_message(event, "type", "message_id", "topic_urn"),

@@ -80,6 +80,11 @@ def looks_like_json(text: str) -> bool:
     return text.lstrip(" \t\r\n")[:1] in ("{", "[", '"')
 
 
+def is_prose(text: str) -> bool:
+    """Whether a text that is no JSON does not mean to be: it begins with a word."""
+    return text.lstrip()[:1].isalpha() and text.strip() not in ("NaN", "Infinity")
+
+
 def check_depth(value: object) -> None:
     """Walk a value without recursion. Raises: InvalidJsonError if it is nested past 64, or contains itself."""
     level: list[object] = [value]

@@ -311,7 +311,7 @@ def test_a_byte_order_mark_and_twice_encoded_text_are_taken(name: str, before: s
         ("", "the text is empty"),
         (" \n", "the text is empty"),
         ("\ufeff", "the text is empty"),
-        ("hello", "a value is missing (line 1, column 1)"),
+        ("hello", "neither a JSON object nor a plan"),
         ('{"a": 1,\n}', "closing bracket"),
         ('{"a": [1,]}', "closing bracket"),
         ('{"a": ', "ends too early"),
