@@ -118,7 +118,7 @@ def test_a_topic_s_message_posted_to_the_api_address_is_carried_out_and_answered
         assert (code, [run["status"] for run in answer["runs"]]) == (200, ["succeeded"] * 2)
 
 
-@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ"])
+@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ", "RABBITMQ"])
 def test_one_message_on_two_nights_is_carried_out_twice_and_a_redelivery_once(kind: str) -> None:
     with world(1, journal=True) as w:
 

@@ -57,6 +57,11 @@ def rule_event(detail: Any, **changes: Any) -> dict[str, Any]:
 
 
 # Every envelope as it stands in a text, and the kind and key of the run that it makes.
+def rabbitmq(message: Any, **changes: Any) -> dict[str, Any]:
+    record = {"messages": [message], "instance_id": "k", "exchange": "x", **changes}
+    return {"event_version": "v1.0", "event_time": ISO, "trigger_type": "RABBITMQ", "records": [record]}
+
+
 INNER: Mapping[str, tuple[Wrap, str]] = {
     "timer": (lambda content: timer(json.dumps(content)), "timer:night/2026-11-24T02:59:00Z"),
     "scheduler": (lambda content: {"request": content, "run_id": "arn/1", "time": ISO}, "scheduler:arn/1"),
@@ -77,7 +82,9 @@ INNER: Mapping[str, tuple[Wrap, str]] = {
     "eventbridge": (rule_event, "eventbridge:ops/b1"),
     "http": (lambda content: apig(json.dumps(content)), "http:r1"),
     "kafka": (lambda content: kafka(json.dumps(content)), "kafka:k/t/"),
+    "open-source kafka": (lambda content: {**kafka(json.dumps(content)), "trigger_type": "OPENSOURCEKAFKA"}, "kafka:k/t/"),
     "rocketmq": (lambda content: {**kafka(json.dumps(content)), "trigger_type": "ROCKETMQ"}, "rocketmq:k/t/"),
+    "rabbitmq": (lambda content: rabbitmq(json.dumps(content)), "rabbitmq:k/x/"),
 }
 OUTER: Mapping[str, Wrap] = {name: wrap for name, (wrap, _) in INNER.items() if name not in ("timer", "scheduler")} | {
     "function url in base64": lambda content: {
@@ -127,6 +134,14 @@ def test_three_envelopes_are_opened_and_a_fourth_is_refused_by_name() -> None:
         assert isinstance(item, Invalid)
         assert f"an envelope ({INNER[names[3]][1].split(':')[0]}) inside 3 others" in item.problems[0].what
     assert isinstance(one(sqs(json.dumps(smn_post(json.dumps(smn(alarm())))))), StartRun), "an alarm is no envelope"
+
+
+def test_queues_are_told_apart_by_instance_and_topic_or_exchange() -> None:
+    def of_topic(topic: str) -> Any:
+        return {**kafka(TEXT), "trigger_type": "ROCKETMQ", "records": [{"messages": [TEXT], "topic": topic}]}
+
+    events = [rabbitmq(TEXT), rabbitmq(TEXT, exchange="y"), rabbitmq(TEXT, instance_id="l"), of_topic("a"), of_topic("b")]
+    assert len({spec(event).run_id for event in events}) == 5
 
 
 @pytest.mark.parametrize("name", ["sqs", "http", "kafka"])
@@ -338,7 +353,7 @@ def test_what_is_wrong_with_a_text_is_said_in_plain_words_with_its_place(text: s
 # Queues of FunctionGraph.
 
 
-@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ"])
+@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ", "RABBITMQ"])
 @pytest.mark.parametrize(
     "message",
     [
@@ -359,7 +374,7 @@ def test_a_message_of_a_queue_may_be_wrapped_once_more(kind: str, message: Any) 
     assert spec({**kafka(message), "trigger_type": kind}).request.instances == (ID,)
 
 
-@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ"])
+@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ", "RABBITMQ"])
 def test_one_message_on_two_nights_or_twice_in_a_batch_is_two_runs(kind: str) -> None:
     def run_ids(*messages: Any, **changes: Any) -> list[str]:
         items = parse({**kafka(*messages), "trigger_type": kind, **changes}).items
