@@ -36,9 +36,10 @@ from dcs_upkeep.triggers.records import (
 )
 
 UNEXPANDED = "<aws.scheduler."
-NOTICES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation")
+NOTICES = ("notification", "subscriptionconfirmation", "unsubscribeconfirmation")  # in any letter case
+MOST_WRAPPERS = 3  # one inside the other
 # Where a message of a queue keeps its content if its sender wraps it once more.
-WRAPPERS = ("message", "value", "payload", "body")
+WRAPPERS = ("message", "value", "payload", "body", "data", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,15 +208,16 @@ def alarm(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
 
 def _not_a_notification(kind: object, service: str, path: str, trigger: Trigger, parser: PayloadParser) -> DeliveryItem | None:
     """The refusal of a topic's message that only asks whether it may send, or says that it will not any more."""
-    if kind in (None, "notification", "Notification"):
+    lowered = kind.lower() if isinstance(kind, str) else kind
+    if lowered in (None, "notification"):
         return None
     fix = "Send the request as a message of the topic."
-    if kind == "SubscriptionConfirmation":
+    if lowered == "subscriptionconfirmation":
         fix = (
             "If the topic is meant to reach this function, open the address in this message's own subscribe URL (good for 48 hours at SMN, "
             "for two days at SNS), or better: subscribe the function itself, which needs no confirmation."
         )
-    elif kind == "UnsubscribeConfirmation":
+    elif lowered == "unsubscribeconfirmation":
         fix = "Nothing, if the subscription was meant to end; otherwise subscribe again."
     return parser.refuse(trigger, path, f"an {service} message of type {shorten(kind)} is not a notification", fix)
 
@@ -235,8 +237,8 @@ def _in_base64(text: str, path: str, trigger: Trigger, parser: PayloadParser) ->
         return Part(trigger, item=parser.refuse(trigger, path, "this is not valid base64"))
 
 
-def _unwrapped(message: object, path: str) -> tuple[object, str]:
-    """What is in a message that only wraps it, such as `{"message": "<json>"}`, and where that stands."""
+def _unwrapped(message: object, path: str, deep: int = 0) -> tuple[object, str]:
+    """What is in a message that only wraps it, such as `{"message": "<json>"}`, and where that stands. `deep`: in how many wrappers."""
     value = message
     if isinstance(message, str):
         try:
@@ -246,12 +248,13 @@ def _unwrapped(message: object, path: str) -> tuple[object, str]:
     if not isinstance(value, dict) or not OURS.isdisjoint(value) or find_envelope(value) or recognise(value):
         return message, path
     key = next((key for key in WRAPPERS if isinstance(value.get(key), str | dict)), None)
-    return (value[key], join(path, key)) if key else (message, path)
+    return _unwrapped(value[key], join(path, key), deep + 1) if key and deep < MOST_WRAPPERS else (message, path)
 
 
 def _is_topic_message(event: Event, kind: str, message_id: str, topic: str) -> bool:
     """Whether this is the one message that a topic posts to an HTTPS address."""
-    return event.get(kind) in NOTICES and (message_id in event or topic in event)
+    told = event.get(kind)
+    return isinstance(told, str) and told.lower() in NOTICES and (message_id in event or topic in event)
 
 
 def _is_batch(event: Event, *kinds: str) -> bool:

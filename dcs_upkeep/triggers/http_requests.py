@@ -77,9 +77,9 @@ def _caller_key(event: Event, path: str) -> tuple[str | None, Problem | None]:
 
 
 def _header_values(event: Event, name: str) -> Iterator[object]:
-    """What a header holds, whatever its letter case, whether its gateway gives one value or a list of them."""
+    """What a header holds, however it is written (`X-` before it, another letter case, underscores), one value or a list of them."""
     for field in ("headers", "multiValueHeaders"):
         headers = event.get(field)
         for key, value in headers.items() if isinstance(headers, dict) else ():
-            if isinstance(key, str) and key.strip().lower() == name:
+            if isinstance(key, str) and key.strip().lower().replace("_", "-").removeprefix("x-") == name:
                 yield from value if isinstance(value, list) else (value,)

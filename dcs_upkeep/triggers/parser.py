@@ -34,7 +34,7 @@ def parse(
     opening = _Opening()
     direct = Trigger(TriggerKind.DIRECT, scope.request_id, principal=line(scope.user))
     items = tuple(opening.carried(Part(direct, event), PayloadParser(scope, plans, now, plans_only, http_anonymous)))
-    answered = None if opening.failures else opening.outermost
+    answered = opening.answered
     return Delivery(
         opening.outermost or TriggerKind.DIRECT,
         items,
@@ -49,11 +49,13 @@ def parse(
 class _Opening:
     """Opens one event: what is in it, what is in that, and so on. `failures`: how many records of failures were met.
 
+    `answered`: the outermost, if its sender waits for an answer: nobody does for the event in a record of a failure.
     `header_lists`: the outermost is an HTTP request whose answer must give each header as a list.
     """
 
     def __init__(self) -> None:
         self.outermost: TriggerKind | None = None
+        self.answered: TriggerKind | None = None
         self.groups: dict[str, str] = {}
         self.header_lists = False
         self.failures = 0
@@ -91,7 +93,7 @@ class _Opening:
         """The refusal of another service's event. One that came by HTTP itself is answered so."""
         if not found.http or self.outermost is not None or self.failures:
             return parser.foreign(part.trigger, part.path, found)
-        self.outermost = TriggerKind.HTTP
+        self.outermost = self.answered = TriggerKind.HTTP
         return parser.foreign(http_trigger(event, parser), part.path, found)
 
     def _redriven(self, event: Event, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
@@ -112,6 +114,7 @@ class _Opening:
             parser = replace(parser, trusted=False)
         else:
             self.outermost = envelope.kind
+            self.answered = None if self.failures else envelope.kind
             self.header_lists = envelope.kind is TriggerKind.HTTP and header_lists(event)
         # Without an id of its own it has that of what it came in.
         parts = envelope.read(event, part.path, replace(parser, scope=replace(parser.scope, request_id=trigger.id)))

@@ -170,6 +170,8 @@ SAMPLES: list[tuple[str, Any]] = [
     ("authorizer's response", {"isAuthorized": True, "resolverContext": {}}),
     ("EventBridge event without a detail (aws.x, t)", {"source": "aws.x", "detail-type": "t"}),
     ("SNS notification outside its envelope", {"Type": "Notification", "Subject": "s"}),
+    ("SNS record outside its envelope", {"EventSource": "aws:sns", "Sns": {"Message": "m"}}),
+    ("destination's record of an earlier invocation", {"requestContext": None, "requestPayload": {}}),
     ("SMN record outside its envelope", {"smn": {"message": "m"}, "event_subscription_urn": "u"}),
     ("destination's record of an earlier invocation", {"responsePayload": {"errorMessage": "x"}}),
     ("event of another service (SYS.ECS)", {"event_source": "SYS.ECS", "event_state": "normal"}),

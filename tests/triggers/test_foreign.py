@@ -194,7 +194,7 @@ def test_a_stranger_cannot_write_lines_of_ours() -> None:
     assert len(item.problems[0].what) < 400
 
 
-@pytest.mark.parametrize("status", ["ok", "insufficient_data"])
+@pytest.mark.parametrize("status", ["ok", "insufficient_data", "INVALID", " ok_manual"])
 def test_an_alarm_that_asks_for_nothing_is_said_in_the_log_alone(status: str, place: World) -> None:
     place.emu.truth.forget()
     assert "only an alarm that begins" in place.run(smn(alarm(alarm_status=status)))["ignored"]

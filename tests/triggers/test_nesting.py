@@ -175,6 +175,16 @@ def test_the_outermost_envelope_says_how_it_is_answered() -> None:
     assert not parse(sqs(json.dumps(apig(TEXT)))).http
 
 
+@pytest.mark.parametrize("payload", [TEXT, {"hello": "world"}, sqs(TEXT), apig(TEXT)])
+def test_a_failure_record_changes_nothing_about_how_what_it_came_in_is_answered(payload: Any) -> None:
+    """(Of a queue whose answer is not its own, whatever failed would be lost.) For the event in the record itself nobody waits."""
+    for record in (of_lambda(payload), of_functiongraph(payload)):
+        assert parse(sqs(json.dumps(record), TEXT)).sqs
+        assert parse(apig(json.dumps(record))).http
+        assert not parse(record).sqs
+        assert not parse(record).http
+
+
 def test_the_place_of_a_fault_is_told_from_the_outside_in() -> None:
     item = one(sqs(json.dumps(sns_body(json.dumps(cloud_event({**REQUEST, "instnces": []}))))))
     assert item.problems[0].path == "Records[0].body.Message.data.instnces"
@@ -217,6 +227,12 @@ def test_a_confirmation_is_named_with_what_to_do(event: Any, kind: str) -> None:
     assert kind in problem.what
     assert ("subscribe URL" in problem.fix) if kind == "SubscriptionConfirmation" else ("subscribe again" in problem.fix)
     assert "t0ken" not in str(problem), "whoever has it may confirm"
+
+
+def test_the_letter_case_of_a_notice_does_not_matter() -> None:
+    notice = smn_post(TEXT, type="notification")
+    assert isinstance(one(apig(json.dumps(notice))), StartRun)
+    assert "open the address" in one(apig(json.dumps({**notice, "type": "subscriptionConfirmation"}))).problems[0].fix
 
 
 # Failure records.
@@ -311,7 +327,7 @@ TEXTS: Mapping[str, Wrap] = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("before", ["\ufeff", "\u00ef\u00bb\u00bf", ""], ids=["mark", "mark as latin-1", "none"])
+@pytest.mark.parametrize("before", ["\ufeff", "\u00ef\u00bb\u00bf", " \n\ufeff\ufeff", ""], ids=["mark", "as latin-1", "in spaces", "none"])
 def test_a_byte_order_mark_and_twice_encoded_text_are_taken(name: str, before: str) -> None:
     for text in (TEXT, json.dumps(TEXT), json.dumps(before + TEXT), "nightly", json.dumps("nightly"), json.dumps({"plan": "nightly"})):
         assert isinstance(one(TEXTS[name](before + text)), StartRun), text
@@ -365,6 +381,8 @@ def test_what_is_wrong_with_a_text_is_said_in_plain_words_with_its_place(text: s
         {"body": TEXT, "keys": "k"},
         {"message": json.dumps(TEXT)},
         {"message": json.dumps(cloud_event(REQUEST))},
+        {"message": json.dumps({"message": TEXT})},
+        {"data": {"content": {"body": REQUEST}}},
         REQUEST,
         json.dumps(TEXT),
     ],
@@ -415,7 +433,7 @@ def test_events_are_told_apart_by_source_and_id(wrap: Any) -> None:
 # The key of an HTTP request.
 
 
-@pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY"])
+@pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY", "X-Idempotency-Key", "idempotency_key"])
 @pytest.mark.parametrize(
     "headers",
     [

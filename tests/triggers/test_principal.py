@@ -152,6 +152,32 @@ def test_a_browser_that_looks_at_the_address_is_told_so_and_nobody_else(method: 
         assert [line["level"] for line in here.log.named("run.reported")] == ["info"]
 
 
+ROLE = "arn:aws:sts::123456789012:assumed-role/guests/CognitoIdentityCredentials"
+GUESTS = {
+    "REST": rest(identity={"cognitoAuthenticationType": "unauthenticated", "cognitoIdentityId": "eu:1", "userArn": ROLE}),
+    "function URL": url(authorizer={"iam": {"userArn": ROLE, "cognitoIdentity": {"amr": ["unauthenticated"], "identityId": "eu:1"}}}),
+    **{f"principalId {name}": rest(authorizer={"principalId": name}) for name in ("anonymous", "None", "null", "*")},
+}
+SIGNED = {
+    "Cognito user": (rest(identity={"cognitoAuthenticationType": "authenticated", "userArn": ROLE}), ROLE),
+    "JWT of a client": (url(authorizer={"jwt": {"claims": {"azp": "c1", "iss": "https://issuer"}}}), "c1"),
+    "JWT with a mail address alone": (url(authorizer={"jwt": {"claims": {"email": "ann@example.com"}}}), "ann@example.com"),
+    "JWT of nobody": (url(authorizer={"jwt": {"claims": {"iss": "https://issuer"}}}), "a token that names nobody"),
+    "REST token of nobody": (rest(authorizer={"claims": {"iss": "https://issuer"}}), "a token that names nobody"),
+}
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_a_guest_is_nobody(name: str) -> None:
+    assert one(GUESTS[name]).kind == "HTTP request without identity"
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_token_that_was_checked_is_somebody(name: str) -> None:
+    event, principal = SIGNED[name]
+    assert spec(event).trigger.principal == principal
+
+
 @pytest.mark.parametrize("method", [None, 7, True, [], ["GET"], {}, {"GET": 1}])
 def test_a_method_that_is_no_text_breaks_nothing(method: Any) -> None:
     for event in (rest(identity={}), apig(""), url()):
