@@ -22,7 +22,7 @@ from dcs_upkeep.triggers.delivery import DeliveryItem, StartRun
 from dcs_upkeep.triggers.foreign import EVENTBRIDGE, OURS, recognise
 from dcs_upkeep.triggers.http_requests import http
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_twice_encoded
-from dcs_upkeep.triggers.payload import PayloadParser
+from dcs_upkeep.triggers.payload import PayloadParser, id_text
 from dcs_upkeep.triggers.records import (
     Event,
     Part,
@@ -125,7 +125,7 @@ def sqs(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
         message_id: str = record["messageId"]
         attributes = record["attributes"] if isinstance(record.get("attributes"), dict) else {}
         time_path = f"{where}.attributes.SentTimestamp"
-        trigger, fault = make_trigger(TriggerKind.SQS, message_id, attributes.get("SentTimestamp"), time_path, parser)
+        trigger, fault = make_trigger(TriggerKind.SQS, id_text(message_id), attributes.get("SentTimestamp"), time_path, parser)
         group = _message_group(record.get("eventSourceARN"), attributes.get("MessageGroupId"))
         return Part(trigger, record.get("body"), f"{where}.body", fault, message_id, group)
 

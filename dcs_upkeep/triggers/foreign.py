@@ -17,6 +17,7 @@ from dcs_upkeep.triggers import foreign_aws, foreign_huawei
 from dcs_upkeep.triggers.shapes import Shape, shape, show
 
 UNKNOWN: Final = "unknown event"
+MOST_OF_A_NAME: Final = 60  # characters of a field's name
 EVENTBRIDGE: Final = "EventBridge event"
 # A value with none of these asks for nothing that this function does.
 SHAPES: tuple[Shape, ...] = (*foreign_huawei.SHAPES, *foreign_aws.SHAPES)
@@ -97,7 +98,7 @@ def look_closer(value: Mapping[str, Any]) -> Foreign | None:
             return Foreign(_kind(row), f"this looks like {row.describe(value)}, which this function does not handle")
     if not value:
         return Foreign(UNKNOWN, "this looks like an empty object, which this function does not handle")
-    fields = list_some(str(key) for key in value)
+    fields = list_some(str(key)[:MOST_OF_A_NAME] for key in value)
     return Foreign(UNKNOWN, f"this looks like an unknown event (its fields: {fields}), which this function does not handle")
 
 

@@ -33,6 +33,7 @@ TRUSTED = frozenset({TriggerKind.DIRECT, TriggerKind.TIMER, TriggerKind.SCHEDULE
 # Whose sender may name the run: these have no id of their own that outlives a second sending.
 KEYED_BY_REQUEST = frozenset({TriggerKind.DIRECT, TriggerKind.HTTP, TriggerKind.KAFKA, TriggerKind.ROCKETMQ, TriggerKind.RABBITMQ})
 REQUEST_FORM = 'Write {"action": "restart", "instances": ["<id>"]}, or {"plan": "<name>"}.'
+MOST_OF_AN_ID = 1_000  # characters
 WORDS = "text that is no request"
 _SESSION = re.compile(r"(:assumed-role/[^/]+)/.*", re.DOTALL)
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", re.ASCII)
@@ -210,7 +211,14 @@ def keyed_by_caller(trigger: Trigger, key: str) -> Trigger:
 
 
 def id_text(value: object) -> str:
-    """A string or whole number of an envelope as text; empty for anything else, and for numbers too long to be an ID."""
+    """A string or whole number of an envelope as text; empty for anything else, and for numbers too long to be an ID.
+
+    Of a very long one the beginning and a digest: it stands in each line of the log, in the claim and in the report.
+    """
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20:
         return str(value)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if len(value) <= MOST_OF_AN_ID:
+        return value
+    return f"{value[:100]}...{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -430,6 +430,17 @@ def test_events_are_told_apart_by_source_and_id(wrap: Any) -> None:
     assert not spec(wrap("a", "b")).run_id.startswith(old), "as an older version named it"
 
 
+def test_an_id_of_any_length_makes_a_bounded_one_that_tells_events_apart() -> None:
+    long = "x" * 500_000
+    events = [cloud_event(REQUEST, id=long + end, source=source) for end in "ab" for source in ("s", long)]
+    events += [smn(TEXT, message_id=long), {"Records": [{"messageId": long, "body": TEXT, "eventSource": "aws:sqs"}]}]
+    triggers = [spec(event).trigger for event in events]
+    assert max(len(trigger.id) for trigger in triggers) < 2_000
+    assert len({trigger.id for trigger in triggers[:4]}) == 4
+    assert one(events[-1]).record == long, "a queue knows its message by this alone"
+    assert len(one(smn("hi", message_id=long)).trigger.id) < 2_000
+
+
 # The key of an HTTP request.
 
 
