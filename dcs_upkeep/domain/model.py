@@ -52,9 +52,8 @@ class Location:
 class Instance:
     """One DCS instance as the API shows it now. A None field was not in the answer that it was read from.
 
-    `tags` None: the answer had no such field, which is not the same as no tags. `has_task`: whether DCS is still working on it in the
-    background, whatever its status. Source: ListInstances and ShowInstance; `launched_at`, `cache_mode`, `replica_count` and `task`
-    are only in the latter.
+    `tags` None: the answer had no such field, which is not the same as no tags. `has_task`: DCS is still working on it, whatever its
+    status. Source: ListInstances; `launched_at`, `cache_mode`, `replica_count` and `task` are in ShowInstance alone.
     """
 
     instance_id: str
