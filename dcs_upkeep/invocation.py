@@ -58,7 +58,8 @@ class InvocationHandler:
             return queue_answer(results)
         if delivery.http:
             most = ANSWER_BYTES // len(results)
-            return http_answer(*(replace(result, body=bounded_answer(result.body, in_text=True, most=most)) for result in results))
+            told = (replace(result, body=bounded_answer(result.body, in_text=True, most=most)) for result in results)
+            return http_answer(*told, header_lists=delivery.header_lists)
         _raise_if_nothing_was_sent(results)
         if delivery.several:
             return bounded_answer({"runs": [dict(result.body) for result in results]})

@@ -25,6 +25,7 @@ class TriggerKind(StrEnum):
     ALARM = "alarm"
     KAFKA = "kafka"
     ROCKETMQ = "rocketmq"
+    RABBITMQ = "rabbitmq"
     HTTP = "http"
     SELF = "self"
 

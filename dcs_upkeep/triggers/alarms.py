@@ -47,6 +47,7 @@ def read_alarm(body: Mapping[str, Any], path: str, parser: PayloadParser) -> Del
         what = f"{shorten(time)} is not a valid time"
         return parser.refuse(trigger, join(path, "time"), what, "Use Cloud Eye's own message format.")
     status = body.get("alarm_status")
+    status = status.strip().lower() if isinstance(status, str) else status
     if reason := NOTHING_TO_DO.get(status) if isinstance(status, str) else None:
         return Ignored(trigger, f"{reason}; only an alarm that begins starts a run", run_id=parser.run_id(trigger))
     if status != "alarm":

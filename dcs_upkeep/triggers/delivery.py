@@ -68,6 +68,7 @@ class Delivery:
     """One event. `several`: its envelope held more than one record; `http` and `sqs`: how the answer is to be wrapped.
 
     `groups`: message of SQS -> the FIFO group in which nothing may be carried out after one that failed.
+    `header_lists`: the HTTP answer gives each header as a list.
     """
 
     kind: TriggerKind
@@ -76,3 +77,4 @@ class Delivery:
     http: bool = False
     sqs: bool = False
     groups: Mapping[str, str] = field(default_factory=dict)
+    header_lists: bool = False

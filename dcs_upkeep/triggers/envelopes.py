@@ -19,10 +19,10 @@ from dcs_upkeep.domain.problems import join, shorten
 from dcs_upkeep.domain.timestamps import iso
 from dcs_upkeep.triggers.alarms import is_alarm, read_alarm
 from dcs_upkeep.triggers.delivery import DeliveryItem, StartRun
-from dcs_upkeep.triggers.foreign import EVENTBRIDGE, OURS
+from dcs_upkeep.triggers.foreign import EVENTBRIDGE, OURS, recognise
 from dcs_upkeep.triggers.http_requests import http
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_twice_encoded
-from dcs_upkeep.triggers.payload import PayloadParser
+from dcs_upkeep.triggers.payload import PayloadParser, id_text
 from dcs_upkeep.triggers.records import (
     Event,
     Part,
@@ -36,9 +36,10 @@ from dcs_upkeep.triggers.records import (
 )
 
 UNEXPANDED = "<aws.scheduler."
-NOTICES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation")
+NOTICES = ("notification", "subscriptionconfirmation", "unsubscribeconfirmation")  # in any letter case
+MOST_WRAPPERS = 3  # one inside the other
 # Where a message of a queue keeps its content if its sender wraps it once more.
-WRAPPERS = ("message", "value", "payload", "body")
+WRAPPERS = ("message", "value", "payload", "body", "data", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def sqs(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
         message_id: str = record["messageId"]
         attributes = record["attributes"] if isinstance(record.get("attributes"), dict) else {}
         time_path = f"{where}.attributes.SentTimestamp"
-        trigger, fault = make_trigger(TriggerKind.SQS, message_id, attributes.get("SentTimestamp"), time_path, parser)
+        trigger, fault = make_trigger(TriggerKind.SQS, id_text(message_id), attributes.get("SentTimestamp"), time_path, parser)
         group = _message_group(record.get("eventSourceARN"), attributes.get("MessageGroupId"))
         return Part(trigger, record.get("body"), f"{where}.body", fault, message_id, group)
 
@@ -162,7 +163,10 @@ def eventbridge(event: Event, path: str, parser: PayloadParser) -> tuple[Part, .
 
 
 def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], tuple[Part, ...]]:
-    """Kafka and RocketMQ of FunctionGraph: messages by topic. A message has no id, so its place and its digest are its key."""
+    """Kafka, RocketMQ and RabbitMQ of FunctionGraph: messages by topic. A message has no id, so its place and its digest are its key.
+
+    RabbitMQ has an exchange in place of the topic, and the instance in each record.
+    """
 
     def read_all(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
         sent_at = moment(event.get("event_time"))
@@ -170,7 +174,7 @@ def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], t
         flat: list[tuple[str, str, Any, str]] = []
         for number, record in enumerate(event["records"]):
             inner = record.get("messages") if isinstance(record, dict) else None
-            topic = text_at(record, "topic_id") if isinstance(record, dict) else ""
+            topic = _queue_of(record, event) if isinstance(record, dict) else text_at(event, "instance_id") + "/"
             messages = inner if isinstance(inner, list) else [None]
             flat += [
                 (topic, f"{number}.{place}", message, f"records[{number}].messages[{place}]") for place, message in enumerate(messages)
@@ -180,7 +184,7 @@ def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], t
             topic, place, message, where = row
             text = message if isinstance(message, str) else json.dumps(message, sort_keys=True, default=str)
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            key = f"{text_at(event, 'instance_id')}/{topic}/{sent}/{place}/{digest}"
+            key = f"{topic}/{sent}/{place}/{digest}"
             trigger, fault = make_trigger(kind, key, event.get("event_time"), join(path, "event_time"), parser)
             content, where = _unwrapped(message, join(path, where))
             return Part(trigger, content, where, fault)
@@ -188,6 +192,12 @@ def queue_messages(kind: TriggerKind) -> Callable[[Event, str, PayloadParser], t
         return read_each(kind, flat, join(path, "records"), parser, read)
 
     return read_all
+
+
+def _queue_of(record: Event, event: Event) -> str:
+    """Instance and topic."""
+    topic = next((found for name in ("topic_id", "topic", "exchange") if (found := text_at(record, name))), "")
+    return f"{text_at(event, 'instance_id') or text_at(record, 'instance_id')}/{topic}"
 
 
 def alarm(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
@@ -198,15 +208,16 @@ def alarm(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
 
 def _not_a_notification(kind: object, service: str, path: str, trigger: Trigger, parser: PayloadParser) -> DeliveryItem | None:
     """The refusal of a topic's message that only asks whether it may send, or says that it will not any more."""
-    if kind in (None, "notification", "Notification"):
+    lowered = kind.lower() if isinstance(kind, str) else kind
+    if lowered in (None, "notification"):
         return None
     fix = "Send the request as a message of the topic."
-    if kind == "SubscriptionConfirmation":
+    if lowered == "subscriptionconfirmation":
         fix = (
             "If the topic is meant to reach this function, open the address in this message's own subscribe URL (good for 48 hours at SMN, "
             "for two days at SNS), or better: subscribe the function itself, which needs no confirmation."
         )
-    elif kind == "UnsubscribeConfirmation":
+    elif lowered == "unsubscribeconfirmation":
         fix = "Nothing, if the subscription was meant to end; otherwise subscribe again."
     return parser.refuse(trigger, path, f"an {service} message of type {shorten(kind)} is not a notification", fix)
 
@@ -226,23 +237,24 @@ def _in_base64(text: str, path: str, trigger: Trigger, parser: PayloadParser) ->
         return Part(trigger, item=parser.refuse(trigger, path, "this is not valid base64"))
 
 
-def _unwrapped(message: object, path: str) -> tuple[object, str]:
-    """What is in a message that only wraps it, such as `{"message": "<json>"}`, and where that stands."""
+def _unwrapped(message: object, path: str, deep: int = 0) -> tuple[object, str]:
+    """What is in a message that only wraps it, such as `{"message": "<json>"}`, and where that stands. `deep`: in how many wrappers."""
     value = message
     if isinstance(message, str):
         try:
             value = parse_twice_encoded(message)
         except InvalidJsonError:
             return message, path
-    if not isinstance(value, dict) or not OURS.isdisjoint(value) or find_envelope(value):
+    if not isinstance(value, dict) or not OURS.isdisjoint(value) or find_envelope(value) or recognise(value):
         return message, path
     key = next((key for key in WRAPPERS if isinstance(value.get(key), str | dict)), None)
-    return (value[key], join(path, key)) if key else (message, path)
+    return _unwrapped(value[key], join(path, key), deep + 1) if key and deep < MOST_WRAPPERS else (message, path)
 
 
 def _is_topic_message(event: Event, kind: str, message_id: str, topic: str) -> bool:
     """Whether this is the one message that a topic posts to an HTTPS address."""
-    return event.get(kind) in NOTICES and (message_id in event or topic in event)
+    told = event.get(kind)
+    return isinstance(told, str) and told.lower() in NOTICES and (message_id in event or topic in event)
 
 
 def _is_batch(event: Event, *kinds: str) -> bool:
@@ -256,8 +268,11 @@ def _holds_cloud_events(events: object) -> bool:
 # The first that recognises an event reads it, so what is more particular comes first.
 ENVELOPES: tuple[Envelope, ...] = (
     Envelope(TriggerKind.TIMER, lambda event: event.get("trigger_type") == "TIMER", timer),
-    Envelope(TriggerKind.KAFKA, lambda event: _is_batch(event, "KAFKA", "DMS4KAFKA", "DMS"), queue_messages(TriggerKind.KAFKA)),
+    Envelope(
+        TriggerKind.KAFKA, lambda event: _is_batch(event, "KAFKA", "OPENSOURCEKAFKA", "DMS4KAFKA", "DMS"), queue_messages(TriggerKind.KAFKA)
+    ),
     Envelope(TriggerKind.ROCKETMQ, lambda event: _is_batch(event, "ROCKETMQ", "DMS4ROCKETMQ"), queue_messages(TriggerKind.ROCKETMQ)),
+    Envelope(TriggerKind.RABBITMQ, lambda event: _is_batch(event, "RABBITMQ", "DMS4RABBITMQ"), queue_messages(TriggerKind.RABBITMQ)),
     Envelope(
         TriggerKind.SMN,
         lambda event: isinstance(event.get("record"), list) or _is_topic_message(event, "type", "message_id", "topic_urn"),

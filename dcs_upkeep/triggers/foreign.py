@@ -10,23 +10,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.triggers import foreign_aws, foreign_huawei
 from dcs_upkeep.triggers.shapes import Shape, shape, show
 
 UNKNOWN: Final = "unknown event"
+MOST_OF_A_NAME: Final = 60  # characters of a field's name
 EVENTBRIDGE: Final = "EventBridge event"
 # A value with none of these asks for nothing that this function does.
 SHAPES: tuple[Shape, ...] = (*foreign_huawei.SHAPES, *foreign_aws.SHAPES)
 OURS = frozenset({"command", "resume", "report_version", *Request.model_fields})
 _KNOWN_BY = frozenset({"command", "resume", "plan", "action", "instances", "select"})
+_ACTIONS = (*Action, "reboot", "clear")
+_COMMON = frozenset({"name"})  # a word of all services
+# Nearly `instances`, and yet in half of what services say of themselves.
+_NO_TYPOS = frozenset({"instance_id", "instance-id", "instanceid"})
 
 # What an event looks like that fits no row, and asks for nothing.
 GENERAL = (
     shape("an event of an unsupported FunctionGraph trigger", "trigger_type", details="trigger_type"),
     shape("an event of S3, OBS or another service that sends Records", "Records"),
-    shape("a batch of records that is not from Kafka on FunctionGraph", "records"),
     shape("a CloudWatch alarm", "AlarmName", details="AlarmName"),
     shape("an HTTP request without its context", "rawPath", details="rawPath"),
     shape("an HTTP request without its context", "httpMethod", details="httpMethod path"),
@@ -38,10 +43,17 @@ GENERAL = (
     shape("an authorizer's response", "policyDocument", details="principalId"),
     shape("an authorizer's response", "policyDocuments", details="principalId"),
     shape("an authorizer's response", "isAuthorized"),
-    shape("a CloudFormation response", "Status", "PhysicalResourceId", details="Status"),
+    shape("an IoT provisioning response", "allowProvisioning"),
+    shape("an S3 batch operations response", "invocationSchemaVersion", "results"),
+    shape("a response to Firehose or Kinesis Analytics", "records/0/recordId", "records/0/result", details="records/0/result"),
+    shape("a Batch job", "jobId", details="jobName jobId"),
+    shape("a batch of records that is not from Kafka on FunctionGraph", "records"),
     shape("an EventBridge event without a detail", "detail-type", details="source detail-type"),
     shape("an SNS notification outside its envelope", "Type=Notification"),
+    shape("an SNS record outside its envelope", "Sns"),
     shape("an SMN record outside its envelope", "smn"),
+    shape("a destination's record of an earlier invocation", "requestPayload"),
+    shape("a destination's record of an earlier invocation", "request_payload"),
     shape("a destination's record of an earlier invocation", "responsePayload"),
     shape("a destination's record of an earlier invocation", "response_payload"),
     shape("an event of another service", "eventSource", details="eventSource"),
@@ -56,11 +68,15 @@ _CARRIERS = frozenset({"aws:sns", "aws:sqs"})  # what is in them is looked at re
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What has arrived in place of a request. `kind`: the same for all events of one sort, so that they can be counted."""
+    """What has arrived in place of a request. `kind`: the same for all events of one sort, so that they can be counted.
+
+    `http`: its sender waits for an HTTP response.
+    """
 
     kind: str
     what: str
     fix: str = FIX
+    http: bool = False
 
 
 def recognise(event: Mapping[str, Any]) -> Foreign | None:
@@ -75,14 +91,14 @@ def recognise(event: Mapping[str, Any]) -> Foreign | None:
 
 def look_closer(value: Mapping[str, Any]) -> Foreign | None:
     """What an object looks like that is no service's event for sure; None if it may be meant for us, and is only wrong."""
-    if not (_KNOWN_BY | {"report_version"}).isdisjoint(value) or _is_misspelt(value) or len(OURS & value.keys()) * 2 > len(value):
+    if "report_version" in value or _is_addressed(value):
         return None
     for row in GENERAL:
         if row.fits(value):
             return Foreign(_kind(row), f"this looks like {row.describe(value)}, which this function does not handle")
     if not value:
         return Foreign(UNKNOWN, "this looks like an empty object, which this function does not handle")
-    fields = list_some(str(key) for key in value)
+    fields = list_some(str(key)[:MOST_OF_A_NAME] for key in value)
     return Foreign(UNKNOWN, f"this looks like an unknown event (its fields: {fields}), which this function does not handle")
 
 
@@ -118,12 +134,12 @@ def _is_meant(content: Mapping[str, Any], *, is_official: bool) -> bool:
         return True
     if is_official:
         return "action" in content and not {"instances", "select"}.isdisjoint(content)
-    return not _KNOWN_BY.isdisjoint(content) or _is_misspelt(content)
+    return _is_addressed(content)
 
 
 def _found(row: Shape, event: Mapping[str, Any]) -> Foreign:
     kind = _kind(row)
-    return Foreign(kind, _says(row.describe(event)), FIXES.get(kind, FIX))
+    return Foreign(kind, _says(row.describe(event)), FIXES.get(kind, FIX), row.http)
 
 
 def _kind(row: Shape) -> str:
@@ -135,6 +151,23 @@ def _says(what: str) -> str:
     return f"this is {what}, and asks for nothing that this function does"
 
 
+def _is_addressed(value: Mapping[str, Any]) -> bool:
+    """Whether this may be a request, however badly written. An `action` alone is none: webhooks and chats of all kinds have one."""
+    telling = value.keys() - _COMMON
+    if len(OURS & telling) * 2 > len(telling):
+        return True
+    known = _KNOWN_BY & value.keys()
+    if known - {"action"} or ("action" in known and _is_action(value["action"])):
+        return True
+    return _is_misspelt({key: None for key in value if key != "action"})
+
+
+def _is_action(value: object) -> bool:
+    """Whether this is an action, or nearly."""
+    return isinstance(value, str) and bool(difflib.get_close_matches(value[:20].lower(), _ACTIONS, 1, 0.7))
+
+
 def _is_misspelt(value: Mapping[str, Any]) -> bool:
     """Whether a field is nearly one of those by which a request is known."""
-    return any(difflib.get_close_matches(str(key)[:20].lower(), _KNOWN_BY, 1, 0.8) for key in list(value)[:20])
+    names = (str(key)[:20].lower() for key in list(value)[:20])
+    return any(difflib.get_close_matches(name, _KNOWN_BY, 1, 0.8) for name in names if name not in _NO_TYPOS)

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from dcs_upkeep.triggers.shapes import shape
 
+WEBSOCKET = "requestContext/eventType requestContext/routeKey"
+
 # Requests and challenges that wait for an answer.
 ASKING = (
     shape("a Cognito user pool trigger", "triggerSource", "userPoolId", details="triggerSource"),
     shape("a Cognito user pool trigger", "triggerSource", "request", "response", details="triggerSource"),
     shape("a Cognito user pool trigger", "callerContext", "userPoolId"),
     shape("a Cognito Sync trigger", "identityPoolId", "datasetName", details="datasetName"),
+    shape("an API Gateway authorizer request", "type=TOKEN|REQUEST", "methodArn", details="type"),
+    shape("an API Gateway authorizer request", "type=TOKEN|REQUEST", "routeArn", details="type"),
+    shape("an API Gateway authorizer request", "authorizationToken", "methodArn"),
+    shape("an API Gateway authorizer request", "type=TOKEN|REQUEST", "requestContext/apiId", details="type"),
     shape("an AppSync authorizer request", "authorizationToken", "requestContext/apiId"),
     shape("an AppSync authorizer request", "authorizationToken", "requestContext/queryString"),
     shape("an AppSync Events request", "info/channel", details="info/operation info/channel/path"),
@@ -20,20 +26,23 @@ ASKING = (
     shape("an AppSync resolver request", "info/fieldName", details="info/parentTypeName info/fieldName"),
     shape("an AppSync resolver request", "fieldName", "arguments", details="typeName parentTypeName fieldName"),
     shape("an AppSync resolver request", "identity", "arguments", "source"),
+    shape("an AppSync resolver request", "arguments", "prev", "stash"),
     shape("an AppSync resolver request", "operation=Invoke|BatchInvoke", "payload", details="operation payload/field"),
     shape("an Alexa skill request", "session", "request/type", details="request/type request/intent/name"),
     shape("an Alexa skill request", "context/System", "request/type", details="request/type request/intent/name"),
     shape("an Alexa skill request", "session/application/applicationId", "request"),
     shape("an Alexa smart home directive", "directive/header", details="directive/header/namespace directive/header/name"),
     shape("an Alexa smart home directive", "header/namespace^Alexa", details="header/namespace header/name"),
-    shape("an API Gateway authorizer request", "type=TOKEN|REQUEST", "methodArn", details="type"),
-    shape("an API Gateway authorizer request", "type=TOKEN|REQUEST", "routeArn", details="type"),
-    shape("an API Gateway authorizer request", "authorizationToken", "methodArn"),
-    shape("an API Gateway WebSocket event", "requestContext/connectionId", details="requestContext/eventType requestContext/routeKey"),
-    shape("an API Gateway WebSocket event", "requestContext/eventType=CONNECT|MESSAGE|DISCONNECT", details="requestContext/eventType"),
-    shape("a VPC Lattice request", "requestContext/serviceNetworkArn", details="method path"),
-    shape("a VPC Lattice request", "requestContext/targetGroupArn*:vpc-lattice:", details="method path"),
-    shape("a VPC Lattice request", "raw_path", "headers", details="method raw_path"),
+    # API Gateway and VPC Lattice show an exception to the caller as a fault of the server (500, 502), and send nothing again.
+    shape("an API Gateway WebSocket event", "requestContext/connectionId", details=WEBSOCKET, http=True),
+    shape("an API Gateway WebSocket event", "requestContext/eventType=CONNECT|MESSAGE|DISCONNECT", details=WEBSOCKET, http=True),
+    shape("a VPC Lattice request", "requestContext/serviceNetworkArn", details="method path", http=True),
+    shape("a VPC Lattice request", "requestContext/serviceArn*:vpc-lattice:", details="method path", http=True),
+    shape("a VPC Lattice request", "requestContext/targetGroupArn*:vpc-lattice:", details="method path", http=True),
+    shape("a VPC Lattice request", "raw_path", "headers", details="method raw_path", http=True),
+    shape("a VPC Lattice request", "raw_path", "method", details="method raw_path", http=True),
+    shape("an API Gateway request by a mapping template", "body-json", "params", details="context/http-method context/resource-path"),
+    shape("an API Gateway request by a mapping template", "method", "stage", "stageVariables", details="method"),
     shape("a Bedrock agent request", "agent", "actionGroup", details="actionGroup apiPath function"),
     shape("a Bedrock agent request", "actionGroup", "sessionId", details="actionGroup apiPath function"),
     shape("a Bedrock knowledge base transformation", "knowledgeBaseId", "dataSourceId", details="knowledgeBaseId"),
@@ -44,7 +53,9 @@ ASKING = (
     shape("an Amazon Connect contact flow event", "Details/ContactData", details="Name"),
     shape("an Amazon Connect contact flow event", "Name=ContactFlowEvent"),
     shape("a CloudFormation custom resource request", "RequestType", "ResponseURL", details="RequestType ResourceType"),
+    shape("a CloudFormation response", "Status", "PhysicalResourceId", details="Status"),
     shape("a CloudFormation custom resource request", "StackId", "LogicalResourceId", details="RequestType ResourceType"),
+    shape("a CloudFormation hook request", "hookTypeName", "actionInvocationPoint", details="hookTypeName actionInvocationPoint"),
     shape("a CloudFormation macro request", "fragment", "transformId", details="transformId"),
     shape("an S3 Object Lambda request", "xAmzRequestId", "userRequest"),
     shape("an S3 Object Lambda request", "getObjectContext"),
@@ -55,6 +66,7 @@ ASKING = (
     shape("a CodePipeline job", "CodePipeline.job", details="CodePipeline.job/id"),
     shape("a CodeDeploy lifecycle hook", "LifecycleEventHookExecutionId", details="DeploymentId"),
     shape("a Transfer Family authorizer request", "serverId", "protocol", "username", details="serverId protocol"),
+    shape("a Transfer Family workflow step", "serviceMetadata/executionDetails", "fileLocation"),
     shape("a Client VPN connection request", "connection-id", "endpoint-id", details="endpoint-id"),
     shape("an IoT authorizer request", "protocolData", "protocols"),
     shape("an IoT authorizer request", "mqttContext", "token"),
@@ -63,11 +75,20 @@ ASKING = (
     shape("an IoT provisioning request", "certificateId", "templateArn"),
     shape("a SageMaker Ground Truth task", "labelingJobArn", details="labelingJobArn"),
     shape("a CloudWatch dashboard widget request", "widgetContext", details="widgetContext/dashboardName"),
+    shape("a CloudWatch data source request", "EventType=GetMetricData|DescribeGetMetricData", details="EventType"),
+    shape("a Redshift UDF call", "external_function", "arguments", details="external_function"),
+    shape("a Bedrock flow request", "flow", "node", "messageVersion", details="node/name"),
+    shape("a Lambda durable execution", "DurableExecutionArn", "CheckpointToken", details="DurableExecutionArn"),
+    shape(
+        "an Amazon Connect campaign event", "InvocationMetadata/CampaignContext", details="InvocationMetadata/CampaignContext/CampaignName"
+    ),
     shape("a Chime request", "InvocationEventType", "CallDetails", details="InvocationEventType"),
     shape("a Chime request", "Sender/SenderId", "Discussion", details="EventType"),
     shape("a WorkMail event", "summaryVersion", "envelope", details="flowDirection subject"),
     shape("a Pinpoint campaign event", "CampaignId", "Endpoints", details="CampaignId"),
 )
+
+CLOUDTRAIL = "Records/0/eventSource Records/0/eventName"
 
 # Batches of records.
 BATCHES = (
@@ -86,11 +107,16 @@ BATCHES = (
     shape("a batch of DynamoDB stream records", "Records/0/eventSource=aws:dynamodb", details="Records/0/eventName"),
     shape("a batch of Kinesis records", "Records/0/kinesis", details="Records/0/eventSourceARN"),
     shape("a batch of Kinesis records", "Records/0/eventSource=aws:kinesis"),
+    # EventBridge Pipes sends them as a list, without an envelope.
+    shape(
+        "a record of SQS, Kinesis or DynamoDB outside its envelope", "eventSource=aws:sqs|aws:kinesis|aws:dynamodb", details="eventSource"
+    ),
     shape("a CodeCommit trigger", "Records/0/codecommit", details="Records/0/eventName Records/0/eventSourceARN"),
     shape("a CodeCommit trigger", "Records/0/eventSource=aws:codecommit"),
     shape("an SES event", "Records/0/ses", details="Records/0/ses/mail/source"),
     shape("an SES event", "Records/0/eventSource=aws:ses"),
     shape("an SES notification", "mail/messageId", details="notificationType eventType"),
+    shape("a CloudTrail record", "Records/0/eventVersion", "Records/0/eventSource*.amazonaws.com", details=CLOUDTRAIL),
     shape("a CloudFront Lambda@Edge event", "Records/0/cf", details="Records/0/cf/config/eventType Records/0/cf/config/distributionId"),
     shape("an event of a Records service", "Records/0/eventSource", details="Records/0/eventSource Records/0/eventName"),
     shape("an event of a Records service", "Records/0/EventSource", details="Records/0/EventSource"),
@@ -105,6 +131,9 @@ BATCHES = (
     shape("a CloudWatch Logs event", "awslogs"),
     shape("a stream's failure record", "DDBStreamBatchInfo", details="requestContext/condition DDBStreamBatchInfo/streamArn"),
     shape("a stream's failure record", "KinesisBatchInfo", details="requestContext/condition KinesisBatchInfo/streamArn"),
+    shape("a stream's failure record", "KafkaBatchInfo", details="requestContext/condition KafkaBatchInfo/eventSourceArn"),
+    # (One that still has its event in it is taken as that event.)
+    shape("a record of a failed invocation without its event", "requestContext/functionArn", details="requestContext/condition"),
 )
 
 # Notifications on their own or in the message of a topic.

@@ -24,8 +24,6 @@ SHAPES = (
     shape("a batch of GeminiDB Mongo (GaussDB for Mongo) changes", "records/0/event_source^gauss", details="records/0/event_name"),
     shape("an IoTDA event", "resource", "notify_data", details="resource event"),
     shape("an IoTDA event", "notify_data/header/device_id", details="event"),
-    shape("an APIG WebSocket event", "requestContext/websocket"),
-    shape("a CSE event", "trigger_type=CSE"),
     shape("a batch of DIS records", "trigger_type=DIS"),
     shape("a batch of DDS changes", "trigger_type=DDS"),
     shape("a batch of GeminiDB changes", "trigger_type=GEMINIDB|GAUSSMONGO"),

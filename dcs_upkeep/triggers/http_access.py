@@ -25,7 +25,7 @@ _OF_AWS = ("http", "identity", "elb", "accountId", "domainName", "authorizer", "
 def turned_away(event: Event, path: str, trigger: Trigger, parser: PayloadParser) -> Ignored | Invalid | None:
     """Why this request is not read; None if it is."""
     method = event.get("httpMethod") or value_at(event, "requestContext/http/method")
-    if method in LOOKING and event.get("body") in (None, ""):
+    if isinstance(method, str) and method.upper() in LOOKING and event.get("body") in (None, ""):
         reason = f"a {method} request asks for nothing; send a POST with the request as its body"
         return Ignored(trigger, reason, run_id=parser.run_id(trigger), http_code=405)
     if parser.http_anonymous or not _is_of_aws(event) or trigger.principal is not None:

@@ -1,4 +1,4 @@
-"""An HTTP request, as APIG, API Gateway (both versions) and Lambda function URLs hand it on: its body, and the key that its caller gave."""
+"""An HTTP request, as APIG, API Gateway, Lambda function URLs and load balancers hand it on: its body, and the key that its caller gave."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dcs_upkeep.triggers.http_access import turned_away
 from dcs_upkeep.triggers.payload import PayloadParser, keyed_by_caller
 from dcs_upkeep.triggers.principal import http_principal
 from dcs_upkeep.triggers.records import Event, Part, text_at
+from dcs_upkeep.triggers.shapes import value_at
 
 KEY_HEADER = "idempotency-key"
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}", re.ASCII)  # that of the field run_id
@@ -22,8 +23,7 @@ _KEY_FORM = "Write 1 to 256 letters, digits or ._:/@+-, starting with a letter o
 
 def http(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
     """The body, plain or base64. The key of its run is the request's run_id, else the Idempotency-Key header, else the request's id."""
-    context = event["requestContext"] if isinstance(event.get("requestContext"), dict) else {}
-    trigger = Trigger(TriggerKind.HTTP, text_at(context, "requestId") or parser.scope.request_id, principal=http_principal(event))
+    trigger = http_trigger(event, parser)
     if (turned := turned_away(event, path, trigger, parser)) is not None:
         return (Part(trigger, item=turned),)
     key, problem = _caller_key(event, path)
@@ -40,6 +40,23 @@ def http(event: Event, path: str, parser: PayloadParser) -> tuple[Part, ...]:
             what = "isBase64Encoded is true, but the body is not valid base64"
             return (Part(trigger, item=parser.refuse(trigger, where, what)),)
     return (Part(trigger, content, where, key_problem=problem),)
+
+
+def http_trigger(event: Event, parser: PayloadParser) -> Trigger:
+    """The request's own id, and who sent it."""
+    context = event.get("requestContext")
+    request_id = text_at(context, "requestId") if isinstance(context, dict) else ""
+    return Trigger(TriggerKind.HTTP, request_id or parser.scope.request_id, principal=http_principal(event))
+
+
+def header_lists(event: Event) -> bool:
+    """Whether the answer must give each header as a list: a load balancer with multi-value headers enabled reads no others.
+
+    Its requests have `multiValueHeaders` in place of `headers`, never both. (API Gateway's may have both, and it reads either.)
+    """
+    return (
+        value_at(event, "requestContext/elb") is not None and isinstance(event.get("multiValueHeaders"), dict) and not event.get("headers")
+    )
 
 
 def _caller_key(event: Event, path: str) -> tuple[str | None, Problem | None]:
@@ -60,9 +77,9 @@ def _caller_key(event: Event, path: str) -> tuple[str | None, Problem | None]:
 
 
 def _header_values(event: Event, name: str) -> Iterator[object]:
-    """What a header holds, whatever its letter case, whether its gateway gives one value or a list of them."""
+    """What a header holds, however it is written (`X-` before it, another letter case, underscores), one value or a list of them."""
     for field in ("headers", "multiValueHeaders"):
         headers = event.get(field)
         for key, value in headers.items() if isinstance(headers, dict) else ():
-            if isinstance(key, str) and key.strip().lower() == name:
+            if isinstance(key, str) and key.strip().lower().replace("_", "-").removeprefix("x-") == name:
                 yield from value if isinstance(value, list) else (value,)

@@ -13,7 +13,7 @@ from dcs_upkeep.domain.problems import shorten
 MAX_DEPTH = 64
 MAX_CHARS = 8_000_000  # both platforms stop at 6 MB
 # As it is, and as it looks when its three bytes were read as Latin-1.
-_BYTE_ORDER_MARKS = re.compile("^(\ufeff|\u00ef\u00bb\u00bf)+")
+_BYTE_ORDER_MARKS = re.compile("^\\s*(\ufeff|\u00ef\u00bb\u00bf)+")
 # How Python's reader begins its message -> what is wrong, in words that do not change with its version.
 _FAULTS: tuple[tuple[str, str], ...] = (
     ("Expecting property name", "a field's name in double quotes is missing"),
@@ -78,6 +78,11 @@ def decode(text: str | bytes | bytearray | memoryview) -> str:
 def looks_like_json(text: str) -> bool:
     """Whether a text means to be an object, a list or a string in JSON."""
     return text.lstrip(" \t\r\n")[:1] in ("{", "[", '"')
+
+
+def is_prose(text: str) -> bool:
+    """Whether a text that is no JSON does not mean to be: it begins with a word."""
+    return text.lstrip()[:1].isalpha() and text.strip() not in ("NaN", "Infinity")
 
 
 def check_depth(value: object) -> None:

@@ -12,8 +12,9 @@ from dcs_upkeep.domain.model import Trigger, TriggerKind
 from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem, RunIdScope, StartRun
 from dcs_upkeep.triggers.envelopes import Envelope, find_envelope
 from dcs_upkeep.triggers.failure_records import is_failure_record, read_failure_record
-from dcs_upkeep.triggers.foreign import look_closer, recognise
-from dcs_upkeep.triggers.json_input import InvalidJsonError, check_depth, decode, parse_twice_encoded
+from dcs_upkeep.triggers.foreign import Foreign, look_closer, recognise
+from dcs_upkeep.triggers.http_requests import header_lists, http_trigger
+from dcs_upkeep.triggers.json_input import InvalidJsonError, check_depth, decode, is_prose, parse_twice_encoded
 from dcs_upkeep.triggers.payload import PayloadParser
 from dcs_upkeep.triggers.plans_file import PlansFile
 from dcs_upkeep.triggers.principal import line, senders, sign
@@ -33,7 +34,7 @@ def parse(
     opening = _Opening()
     direct = Trigger(TriggerKind.DIRECT, scope.request_id, principal=line(scope.user))
     items = tuple(opening.carried(Part(direct, event), PayloadParser(scope, plans, now, plans_only, http_anonymous)))
-    answered = None if opening.failures else opening.outermost
+    answered = opening.answered
     return Delivery(
         opening.outermost or TriggerKind.DIRECT,
         items,
@@ -41,15 +42,22 @@ def parse(
         http=answered is TriggerKind.HTTP,
         sqs=answered is TriggerKind.SQS,
         groups=opening.groups if answered is TriggerKind.SQS else {},
+        header_lists=opening.header_lists,
     )
 
 
 class _Opening:
-    """Opens one event: what is in it, what is in that, and so on. `failures`: how many records of failures were met."""
+    """Opens one event: what is in it, what is in that, and so on. `failures`: how many records of failures were met.
+
+    `answered`: the outermost, if its sender waits for an answer: nobody does for the event in a record of a failure.
+    `header_lists`: the outermost is an HTTP request whose answer must give each header as a list.
+    """
 
     def __init__(self) -> None:
         self.outermost: TriggerKind | None = None
+        self.answered: TriggerKind | None = None
         self.groups: dict[str, str] = {}
+        self.header_lists = False
         self.failures = 0
         self._records = 0
 
@@ -58,7 +66,8 @@ class _Opening:
         items = self._read(part, parser, envelopes)
         if part.within is None:
             return items
-        return [parser.named(item, part.within, part.content, is_opened=_is_envelope(part.content)) for item in items]
+        within = part.path.rpartition(".")[0]
+        return [parser.named(item, part.within, within, part.content, is_opened=_is_envelope(part.content)) for item in items]
 
     def _read(self, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
         if part.item is not None:
@@ -69,9 +78,9 @@ class _Opening:
             return [parser.refuse(part.trigger, part.path, str(err))]
         first = value[0] if isinstance(value, list) and value else value  # AppSync asks for several fields in one list
         if isinstance(first, dict) and not is_failure_record(first) and (found := recognise(first)) is not None:
-            return [parser.foreign(part.trigger, part.path, found)]
+            return [self._foreign(found, first, part, parser)]
         if not isinstance(value, dict):
-            return [parser.value(value, part.path, part.trigger)]
+            return [_no_object(value, part, parser)]
         if is_failure_record(value):
             return self._redriven(value, part, parser, envelopes)
         if envelope := find_envelope(value):
@@ -79,6 +88,13 @@ class _Opening:
         if (found := look_closer(value)) is not None:
             return [parser.foreign(part.trigger, part.path, found)]
         return [_keyed(parser.value(value, part.path, part.trigger), part, parser)]
+
+    def _foreign(self, found: Foreign, event: Event, part: Part, parser: PayloadParser) -> DeliveryItem:
+        """The refusal of another service's event. One that came by HTTP itself is answered so."""
+        if not found.http or self.outermost is not None or self.failures:
+            return parser.foreign(part.trigger, part.path, found)
+        self.outermost = self.answered = TriggerKind.HTTP
+        return parser.foreign(http_trigger(event, parser), part.path, found)
 
     def _redriven(self, event: Event, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:
         """The event in the record of an invocation that failed. It is as good as that event, but whoever sends it may have written it."""
@@ -98,6 +114,8 @@ class _Opening:
             parser = replace(parser, trusted=False)
         else:
             self.outermost = envelope.kind
+            self.answered = None if self.failures else envelope.kind
+            self.header_lists = envelope.kind is TriggerKind.HTTP and header_lists(event)
         # Without an id of its own it has that of what it came in.
         parts = envelope.read(event, part.path, replace(parser, scope=replace(parser.scope, request_id=trigger.id)))
         if envelopes and self._records + len(parts) > MAX_RECORDS:
@@ -116,12 +134,32 @@ class _Opening:
 
 
 def _value_of(content: object, parser: PayloadParser) -> object:
-    """The value that is carried: of a text, what is written in it; the plain name of a plan and our own report stay texts."""
+    """The value that is carried: of a text, what is written in it; words, the plain name of a plan and our own report stay texts."""
     if isinstance(content, str | bytes | bytearray | memoryview):
         text = decode(content)
-        return text if parser.is_plain(text) else parse_twice_encoded(text)
+        if parser.is_plain(text):
+            return text
+        try:
+            return parse_twice_encoded(text)
+        except InvalidJsonError:
+            if is_prose(text):
+                return text
+            raise
     check_depth(content)
     return content
+
+
+def _no_object(value: object, part: Part, parser: PayloadParser) -> DeliveryItem:
+    """What a value is that is no object: words, or something wrong. A list is told by its first."""
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict):
+        if envelope := find_envelope(first):
+            return parser.refuse(
+                part.trigger, part.path, f"this is a list of events ({envelope.kind}), and only one is taken", "Send each alone."
+            )
+        if (found := look_closer(first)) is not None:
+            return parser.foreign(part.trigger, part.path, found)
+    return parser.value(value, part.path, part.trigger)
 
 
 def _is_envelope(content: object) -> bool:

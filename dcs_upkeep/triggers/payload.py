@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -30,8 +31,10 @@ COMMANDS: Mapping[str, frozenset[str]] = {
 FROM_ANYWHERE = frozenset({"halt", "status"})
 TRUSTED = frozenset({TriggerKind.DIRECT, TriggerKind.TIMER, TriggerKind.SCHEDULER, TriggerKind.SELF})
 # Whose sender may name the run: these have no id of their own that outlives a second sending.
-KEYED_BY_REQUEST = frozenset({TriggerKind.DIRECT, TriggerKind.HTTP, TriggerKind.KAFKA, TriggerKind.ROCKETMQ})
+KEYED_BY_REQUEST = frozenset({TriggerKind.DIRECT, TriggerKind.HTTP, TriggerKind.KAFKA, TriggerKind.ROCKETMQ, TriggerKind.RABBITMQ})
 REQUEST_FORM = 'Write {"action": "restart", "instances": ["<id>"]}, or {"plan": "<name>"}.'
+MOST_OF_AN_ID = 1_000  # characters
+WORDS = "text that is no request"
 _SESSION = re.compile(r"(:assumed-role/[^/]+)/.*", re.DOTALL)
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", re.ASCII)
 
@@ -68,7 +71,7 @@ class PayloadParser:
         """The same for what is another service's."""
         return replace(self.refuse(trigger, path, found.what, found.fix), kind=found.kind)
 
-    def named(self, item: DeliveryItem, envelope: Mapping[str, object], content: object, *, is_opened: bool) -> DeliveryItem:
+    def named(self, item: DeliveryItem, envelope: Mapping[str, object], path: str, content: object, *, is_opened: bool) -> DeliveryItem:
         """The item; if it is refused and a service's own event, by the source and type that its envelope shows.
 
         `is_opened`: the content was an envelope itself.
@@ -76,7 +79,7 @@ class PayloadParser:
         if not isinstance(item, Invalid):
             return item
         found = by_source(envelope, content, is_named=item.kind is not None, is_opened=is_opened)
-        return item if found is None else replace(self.foreign(item.trigger, "", found), record=item.record)
+        return item if found is None else replace(self.foreign(item.trigger, path, found), record=item.record)
 
     def is_plain(self, text: str) -> bool:
         """Whether a text is no JSON and yet something: the plain name of a reviewed plan, or our own report."""
@@ -90,7 +93,7 @@ class PayloadParser:
             if not self.is_plain(value):
                 if looks_like_json(value):
                     return self.refuse(trigger, path, "this is JSON text, encoded as text more than twice", "Encode it once.")
-                return self.refuse(trigger, path, f"{shorten(value)} is neither a JSON object nor a plan of plans.json")
+                return self._words(value, path, trigger)
             value = {"plan": value.strip()}
         if not isinstance(value, dict):
             return self.refuse(trigger, path, f"a request must be a JSON object, not {shorten(value)}")
@@ -99,6 +102,13 @@ class PayloadParser:
         if "command" in value or "resume" in value:
             return self._control(value, path, trigger)
         return self.request(value, path, trigger)
+
+    def _words(self, text: str, path: str, trigger: Trigger) -> Invalid:
+        """A text that is no JSON: a plan's name with a typo, or a mail that some service sends to its topic."""
+        near = difflib.get_close_matches(text.strip()[:200], self.plans.requests, 1, 0.8) if self.plans else []
+        fix = f"Write {near[0]}." if near else REQUEST_FORM
+        refused = self.refuse(trigger, path, f"{shorten(text)} is neither a JSON object nor a plan of plans.json", fix)
+        return refused if near else replace(refused, kind=WORDS)
 
     def request(self, raw: Mapping[str, object], path: str, trigger: Trigger, alarm_id: str | None = None) -> DeliveryItem:
         """A request, written out or by the name of a reviewed plan."""
@@ -201,7 +211,14 @@ def keyed_by_caller(trigger: Trigger, key: str) -> Trigger:
 
 
 def id_text(value: object) -> str:
-    """A string or whole number of an envelope as text; empty for anything else, and for numbers too long to be an ID."""
+    """A string or whole number of an envelope as text; empty for anything else, and for numbers too long to be an ID.
+
+    Of a very long one the beginning and a digest: it stands in each line of the log, in the claim and in the report.
+    """
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**20:
         return str(value)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if len(value) <= MOST_OF_AN_ID:
+        return value
+    return f"{value[:100]}...{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -24,25 +24,43 @@ _HTTP_PATHS = (
     "identity/caller",
     "authorizer/jwt/claims/sub",
     "authorizer/jwt/claims/client_id",
+    "authorizer/jwt/claims/azp",
+    "authorizer/jwt/claims/email",
     "authorizer/claims/sub",
     "authorizer/claims/client_id",
+    "authorizer/claims/azp",
+    "authorizer/claims/email",
     "authorizer/principalId",
     "authorizer/lambda/principalId",
     "authorizer/lambda/sub",
     "authentication/clientCert/subjectDN",
     "identity/clientCert/subjectDN",
 )
-A_LAMBDA_AUTHORIZER = "a Lambda authorizer that names nobody"
+# Who is let in although the authorizer names nobody.
+_UNNAMED: Mapping[str, str] = {
+    "authorizer/jwt/claims": "a token that names nobody",
+    "authorizer/claims": "a token that names nobody",
+    "authorizer/lambda": "a Lambda authorizer that names nobody",
+}
+_NOBODY = frozenset({"anonymous", "none", "null", "undefined", "unauthenticated", "*", "-"})
 
 
 def http_principal(event: Event) -> str | None:
     """Whom an authorizer of AWS let in. Huawei Cloud's APIG shows nobody."""
     context = event.get("requestContext")
+    if _is_guest(context):
+        return None
     for path in _HTTP_PATHS:
-        if found := line(value_at(context, path)):
+        if (found := line(value_at(context, path))) and found.lower() not in _NOBODY:
             return found
-    by_lambda = value_at(context, "authorizer/lambda")
-    return A_LAMBDA_AUTHORIZER if isinstance(by_lambda, dict) and by_lambda else None
+    return next((name for path, name in _UNNAMED.items() if isinstance(value_at(context, path), dict) and value_at(context, path)), None)
+
+
+def _is_guest(context: object) -> bool:
+    """Whether Cognito lent its role for guests: it signs for whoever knows the identity pool."""
+    kinds = value_at(context, "authorizer/iam/cognitoIdentity/amr")
+    told = [value_at(context, "identity/cognitoAuthenticationType"), *(kinds if isinstance(kinds, list) else ())]
+    return "unauthenticated" in told
 
 
 def senders(kind: TriggerKind, event: Event, count: int) -> list[str | None]:

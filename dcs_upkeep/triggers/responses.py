@@ -32,16 +32,20 @@ ANSWERS: Mapping[Disposition, AnswerRule] = {
 }
 
 
-def http_answer(*results: RunResult) -> dict[str, Any]:
-    """The response that API Gateway, APIG and function URLs all take. Of several records in one request the worst gives its code."""
+def http_answer(*results: RunResult, header_lists: bool = False) -> dict[str, Any]:
+    """The response that API Gateway, APIG, function URLs, load balancers and VPC Lattice all take.
+
+    Of several records in one request the worst gives its code. `header_lists`: each header's value is a list.
+    """
     codes = [_http_code(result) for result in results]
     # An error code after something may have been sent would invite the caller to send it again.
     is_safe = len(results) == 1 or not any(result.may_have_sent for result in results)
     code = max(codes if is_safe else [code for code in codes if code < 400] or [200])
     body = results[0].body if len(results) == 1 else {"runs": [dict(result.body) for result in results]}
+    headers = {"Content-Type": "application/json", **({"Allow": "POST"} if code == 405 else {})}
     return {
         "statusCode": code,
-        "headers": {"Content-Type": "application/json", **({"Allow": "POST"} if code == 405 else {})},
+        **({"multiValueHeaders": {name: [value] for name, value in headers.items()}} if header_lists else {"headers": headers}),
         "body": json.dumps(body),
         "isBase64Encoded": False,
     }

@@ -35,11 +35,15 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of event: of this kind if all conditions hold. `details`: the paths of texts that tell one of a kind from another."""
+    """One kind of event: of this kind if all conditions hold. `details`: the paths of texts that tell one of a kind from another.
+
+    `http`: its sender waits for an HTTP response.
+    """
 
     name: str
     conditions: tuple[Condition, ...]
     details: tuple[str, ...] = ()
+    http: bool = False
 
     def fits(self, event: Mapping[str, Any]) -> bool:
         """Whether the event is of this kind."""
@@ -52,12 +56,12 @@ class Shape:
         return f"{self.name} ({', '.join(found)})" if found else self.name
 
 
-def shape(name: str, *conditions: str, details: str | tuple[str, ...] = "") -> Shape:
+def shape(name: str, *conditions: str, details: str | tuple[str, ...] = "", http: bool = False) -> Shape:
     """A row of a table. `details`: paths, separated by spaces.
 
     A condition is a path (`requestContext/elb`, `Records/0/s3`), or a path and a value: `a=x|y`, `a^x`, `a*x` (see `Condition`).
     """
-    return Shape(name, tuple(map(_condition, conditions)), tuple(details.split()) if isinstance(details, str) else details)
+    return Shape(name, tuple(map(_condition, conditions)), tuple(details.split()) if isinstance(details, str) else details, http)
 
 
 def value_at(event: object, path: str) -> object:

@@ -118,7 +118,20 @@ def test_a_topic_s_message_posted_to_the_api_address_is_carried_out_and_answered
         assert (code, [run["status"] for run in answer["runs"]]) == (200, ["succeeded"] * 2)
 
 
-@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ"])
+def test_failure_records_in_a_queue_come_back_one_by_one() -> None:
+    """As a destination's queue holds them, redriven to the function: an answer of another form would lose those that fail."""
+    with world(2, journal=True) as w:
+        bad, good = (
+            {"requestContext": {"requestId": f"r{number}", "condition": "RetriesExhausted"}, "requestPayload": payload}
+            for number, payload in enumerate(({"action": "reboot"}, restart(w, 0)))
+        )
+        assert w.run(sqs(bad, good, arn="arn:aws:sqs:r:1:failed")) == failed("m0")
+        assert sent(w) == [w.ids[0]]
+        code, answer = post(w, bad, "r1")
+        assert (code, answer["status"]) == (422, "rejected")
+
+
+@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ", "RABBITMQ"])
 def test_one_message_on_two_nights_is_carried_out_twice_and_a_redelivery_once(kind: str) -> None:
     with world(1, journal=True) as w:
 

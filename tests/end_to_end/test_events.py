@@ -33,6 +33,7 @@ RESTARTS = {
     "apig-restart": 3,
     "kafka-restart": 3,
     "rocketmq-restart": 3,
+    "rabbitmq-restart": 3,
     "eventbridge-rule-restart": 3,
     "sns-restart": 3,
     "sqs-restart": 5,

@@ -57,6 +57,11 @@ def rule_event(detail: Any, **changes: Any) -> dict[str, Any]:
 
 
 # Every envelope as it stands in a text, and the kind and key of the run that it makes.
+def rabbitmq(message: Any, **changes: Any) -> dict[str, Any]:
+    record = {"messages": [message], "instance_id": "k", "exchange": "x", **changes}
+    return {"event_version": "v1.0", "event_time": ISO, "trigger_type": "RABBITMQ", "records": [record]}
+
+
 INNER: Mapping[str, tuple[Wrap, str]] = {
     "timer": (lambda content: timer(json.dumps(content)), "timer:night/2026-11-24T02:59:00Z"),
     "scheduler": (lambda content: {"request": content, "run_id": "arn/1", "time": ISO}, "scheduler:arn/1"),
@@ -77,7 +82,9 @@ INNER: Mapping[str, tuple[Wrap, str]] = {
     "eventbridge": (rule_event, "eventbridge:ops/b1"),
     "http": (lambda content: apig(json.dumps(content)), "http:r1"),
     "kafka": (lambda content: kafka(json.dumps(content)), "kafka:k/t/"),
+    "open-source kafka": (lambda content: {**kafka(json.dumps(content)), "trigger_type": "OPENSOURCEKAFKA"}, "kafka:k/t/"),
     "rocketmq": (lambda content: {**kafka(json.dumps(content)), "trigger_type": "ROCKETMQ"}, "rocketmq:k/t/"),
+    "rabbitmq": (lambda content: rabbitmq(json.dumps(content)), "rabbitmq:k/x/"),
 }
 OUTER: Mapping[str, Wrap] = {name: wrap for name, (wrap, _) in INNER.items() if name not in ("timer", "scheduler")} | {
     "function url in base64": lambda content: {
@@ -129,6 +136,14 @@ def test_three_envelopes_are_opened_and_a_fourth_is_refused_by_name() -> None:
     assert isinstance(one(sqs(json.dumps(smn_post(json.dumps(smn(alarm())))))), StartRun), "an alarm is no envelope"
 
 
+def test_queues_are_told_apart_by_instance_and_topic_or_exchange() -> None:
+    def of_topic(topic: str) -> Any:
+        return {**kafka(TEXT), "trigger_type": "ROCKETMQ", "records": [{"messages": [TEXT], "topic": topic}]}
+
+    events = [rabbitmq(TEXT), rabbitmq(TEXT, exchange="y"), rabbitmq(TEXT, instance_id="l"), of_topic("a"), of_topic("b")]
+    assert len({spec(event).run_id for event in events}) == 5
+
+
 @pytest.mark.parametrize("name", ["sqs", "http", "kafka"])
 def test_envelopes_without_end_are_refused_in_bounded_time(name: str) -> None:
     content: Any = REQUEST
@@ -158,6 +173,16 @@ def test_the_outermost_envelope_says_how_it_is_answered() -> None:
     assert [item.record for item in parse(apig(json.dumps(sqs(TEXT)))).items] == [None]
     assert parse(sqs(json.dumps(apig(TEXT)))).sqs
     assert not parse(sqs(json.dumps(apig(TEXT)))).http
+
+
+@pytest.mark.parametrize("payload", [TEXT, {"hello": "world"}, sqs(TEXT), apig(TEXT)])
+def test_a_failure_record_changes_nothing_about_how_what_it_came_in_is_answered(payload: Any) -> None:
+    """(Of a queue whose answer is not its own, whatever failed would be lost.) For the event in the record itself nobody waits."""
+    for record in (of_lambda(payload), of_functiongraph(payload)):
+        assert parse(sqs(json.dumps(record), TEXT)).sqs
+        assert parse(apig(json.dumps(record))).http
+        assert not parse(record).sqs
+        assert not parse(record).http
 
 
 def test_the_place_of_a_fault_is_told_from_the_outside_in() -> None:
@@ -202,6 +227,12 @@ def test_a_confirmation_is_named_with_what_to_do(event: Any, kind: str) -> None:
     assert kind in problem.what
     assert ("subscribe URL" in problem.fix) if kind == "SubscriptionConfirmation" else ("subscribe again" in problem.fix)
     assert "t0ken" not in str(problem), "whoever has it may confirm"
+
+
+def test_the_letter_case_of_a_notice_does_not_matter() -> None:
+    notice = smn_post(TEXT, type="notification")
+    assert isinstance(one(apig(json.dumps(notice))), StartRun)
+    assert "open the address" in one(apig(json.dumps({**notice, "type": "subscriptionConfirmation"}))).problems[0].fix
 
 
 # Failure records.
@@ -296,7 +327,7 @@ TEXTS: Mapping[str, Wrap] = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("before", ["\ufeff", "\u00ef\u00bb\u00bf", ""], ids=["mark", "mark as latin-1", "none"])
+@pytest.mark.parametrize("before", ["\ufeff", "\u00ef\u00bb\u00bf", " \n\ufeff\ufeff", ""], ids=["mark", "as latin-1", "in spaces", "none"])
 def test_a_byte_order_mark_and_twice_encoded_text_are_taken(name: str, before: str) -> None:
     for text in (TEXT, json.dumps(TEXT), json.dumps(before + TEXT), "nightly", json.dumps("nightly"), json.dumps({"plan": "nightly"})):
         assert isinstance(one(TEXTS[name](before + text)), StartRun), text
@@ -311,7 +342,7 @@ def test_a_byte_order_mark_and_twice_encoded_text_are_taken(name: str, before: s
         ("", "the text is empty"),
         (" \n", "the text is empty"),
         ("\ufeff", "the text is empty"),
-        ("hello", "a value is missing (line 1, column 1)"),
+        ("hello", "neither a JSON object nor a plan"),
         ('{"a": 1,\n}', "closing bracket"),
         ('{"a": [1,]}', "closing bracket"),
         ('{"a": ', "ends too early"),
@@ -338,7 +369,7 @@ def test_what_is_wrong_with_a_text_is_said_in_plain_words_with_its_place(text: s
 # Queues of FunctionGraph.
 
 
-@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ"])
+@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ", "RABBITMQ"])
 @pytest.mark.parametrize(
     "message",
     [
@@ -350,6 +381,8 @@ def test_what_is_wrong_with_a_text_is_said_in_plain_words_with_its_place(text: s
         {"body": TEXT, "keys": "k"},
         {"message": json.dumps(TEXT)},
         {"message": json.dumps(cloud_event(REQUEST))},
+        {"message": json.dumps({"message": TEXT})},
+        {"data": {"content": {"body": REQUEST}}},
         REQUEST,
         json.dumps(TEXT),
     ],
@@ -359,7 +392,7 @@ def test_a_message_of_a_queue_may_be_wrapped_once_more(kind: str, message: Any) 
     assert spec({**kafka(message), "trigger_type": kind}).request.instances == (ID,)
 
 
-@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ"])
+@pytest.mark.parametrize("kind", ["KAFKA", "ROCKETMQ", "RABBITMQ"])
 def test_one_message_on_two_nights_or_twice_in_a_batch_is_two_runs(kind: str) -> None:
     def run_ids(*messages: Any, **changes: Any) -> list[str]:
         items = parse({**kafka(*messages), "trigger_type": kind, **changes}).items
@@ -397,10 +430,21 @@ def test_events_are_told_apart_by_source_and_id(wrap: Any) -> None:
     assert not spec(wrap("a", "b")).run_id.startswith(old), "as an older version named it"
 
 
+def test_an_id_of_any_length_makes_a_bounded_one_that_tells_events_apart() -> None:
+    long = "x" * 500_000
+    events = [cloud_event(REQUEST, id=long + end, source=source) for end in "ab" for source in ("s", long)]
+    events += [smn(TEXT, message_id=long), {"Records": [{"messageId": long, "body": TEXT, "eventSource": "aws:sqs"}]}]
+    triggers = [spec(event).trigger for event in events]
+    assert max(len(trigger.id) for trigger in triggers) < 2_000
+    assert len({trigger.id for trigger in triggers[:4]}) == 4
+    assert one(events[-1]).record == long, "a queue knows its message by this alone"
+    assert len(one(smn("hi", message_id=long)).trigger.id) < 2_000
+
+
 # The key of an HTTP request.
 
 
-@pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY"])
+@pytest.mark.parametrize("name", ["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY", "X-Idempotency-Key", "idempotency_key"])
 @pytest.mark.parametrize(
     "headers",
     [

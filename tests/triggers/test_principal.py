@@ -152,6 +152,68 @@ def test_a_browser_that_looks_at_the_address_is_told_so_and_nobody_else(method: 
         assert [line["level"] for line in here.log.named("run.reported")] == ["info"]
 
 
+ROLE = "arn:aws:sts::123456789012:assumed-role/guests/CognitoIdentityCredentials"
+GUESTS = {
+    "REST": rest(identity={"cognitoAuthenticationType": "unauthenticated", "cognitoIdentityId": "eu:1", "userArn": ROLE}),
+    "function URL": url(authorizer={"iam": {"userArn": ROLE, "cognitoIdentity": {"amr": ["unauthenticated"], "identityId": "eu:1"}}}),
+    **{f"principalId {name}": rest(authorizer={"principalId": name}) for name in ("anonymous", "None", "null", "*")},
+}
+SIGNED = {
+    "Cognito user": (rest(identity={"cognitoAuthenticationType": "authenticated", "userArn": ROLE}), ROLE),
+    "JWT of a client": (url(authorizer={"jwt": {"claims": {"azp": "c1", "iss": "https://issuer"}}}), "c1"),
+    "JWT with a mail address alone": (url(authorizer={"jwt": {"claims": {"email": "ann@example.com"}}}), "ann@example.com"),
+    "JWT of nobody": (url(authorizer={"jwt": {"claims": {"iss": "https://issuer"}}}), "a token that names nobody"),
+    "REST token of nobody": (rest(authorizer={"claims": {"iss": "https://issuer"}}), "a token that names nobody"),
+}
+
+
+@pytest.mark.parametrize("name", GUESTS)
+def test_a_guest_is_nobody(name: str) -> None:
+    assert one(GUESTS[name]).kind == "HTTP request without identity"
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_token_that_was_checked_is_somebody(name: str) -> None:
+    event, principal = SIGNED[name]
+    assert spec(event).trigger.principal == principal
+
+
+@pytest.mark.parametrize("method", [None, 7, True, [], ["GET"], {}, {"GET": 1}])
+def test_a_method_that_is_no_text_breaks_nothing(method: Any) -> None:
+    for event in (rest(identity={}), apig(""), url()):
+        item = one({**event, "httpMethod": method, "body": ""})
+        assert isinstance(item, Invalid | Ignored)
+
+
+ELB = {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:r:1:targetgroup/t"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "lists"),
+    [
+        ({"headers": {"accept": "*/*"}}, False),
+        ({"multiValueHeaders": {"accept": ["*/*"]}}, True),
+        ({"multiValueHeaders": {"accept": ["*/*"]}, "headers": None}, True),
+        ({"multiValueHeaders": None, "headers": {"accept": "*/*"}}, False),
+        ({"multiValueHeaders": {"Accept": ["*/*"]}, "headers": {"Accept": "*/*"}, "requestContext": {"identity": {}}}, False),
+    ],
+)
+@pytest.mark.parametrize(("method", "code"), [("GET", 405), ("POST", 403)])
+def test_a_load_balancer_gets_its_headers_in_the_form_of_its_request(changes: Any, lists: bool, method: str, code: int) -> None:
+    """With multi-value headers enabled it reads no others."""
+    body = TEXT if method == "POST" else ""
+    with world(1) as here:
+        answer = here.run({"requestContext": ELB, "httpMethod": method, "path": "/", "body": body, "isBase64Encoded": False, **changes})
+    assert answer["statusCode"] == code
+    expected = {"Content-Type": "application/json", **({"Allow": "POST"} if code == 405 else {})}
+    if lists:
+        assert answer["multiValueHeaders"] == {name: [value] for name, value in expected.items()}
+        assert "headers" not in answer
+    else:
+        assert answer["headers"] == expected
+        assert "multiValueHeaders" not in answer
+
+
 def test_two_callers_may_choose_one_key_and_one_caller_keeps_it_over_sessions() -> None:
     def keyed(arn: str) -> str:
         event = url(authorizer={"iam": {"userArn": arn}})
