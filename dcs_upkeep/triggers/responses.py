@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dcs_upkeep.domain.errors import describe_error
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
-from dcs_upkeep.domain.problems import list_some, shorten
+from dcs_upkeep.domain.problems import json_line, list_some, shorten
 from dcs_upkeep.domain.run import Disposition, RunResult
 
 
@@ -42,7 +41,7 @@ def http_answer(*results: RunResult) -> dict[str, Any]:
     return {
         "statusCode": code,
         "headers": {"Content-Type": "application/json", **({"Allow": "POST"} if code == 405 else {})},
-        "body": json.dumps(body),
+        "body": json_line(body),
         "isBase64Encoded": False,
     }
 
