@@ -53,7 +53,7 @@ class RuntimeApi:
 
     def invoke(self, event: Any, *, left_s: float = 900.0) -> Answer:
         """Hand over one event, and wait for what comes of it."""
-        given = _Given(json.dumps(event, ensure_ascii=False).encode(), left_s)
+        given = _Given(json.dumps(event).encode(), left_s)
         self.events.put(given)
         answer = self.answers.get(timeout=HUNG_S)
         assert answer.request_id in (given.request_id, "init")

@@ -233,6 +233,14 @@ def test_a_foreign_event_is_named_and_causes_no_call(aws_lambda: Driven) -> None
     reported(aws_lambda.lines()[0])
 
 
+def test_text_that_no_encoding_has_ends_no_process(aws_lambda: Driven) -> None:
+    """Half of a pair: the runtime client cannot send it, and an execution environment that ends at an answer has done the work in vain."""
+    halted = aws_lambda.invoke({"command": "halt", "reason": "a \ud800 b"}).body
+    assert halted["halt"]["reason"] == "a ? b"
+    assert aws_lambda.invoke({"action": "\ud800", "instances": ["\ud800"]}).kind == "error"
+    assert aws_lambda.invoke({"command": "release", "halt": halted["halt"]["id"], "reason": "\udc00"}).kind == "response"
+
+
 def test_a_fault_before_the_first_write_is_an_error_of_its_own_type(aws_lambda: Driven) -> None:
     """And counted as a failure: it is no run's report, and the event is no bad one."""
     aws_lambda.emu.add_fault(Fault("list", "error", status=403, code="DCS.1001"))
