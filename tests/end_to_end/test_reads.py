@@ -174,6 +174,8 @@ def test_an_account_that_stays_throttled_ends_the_run_at_its_most_hops(operation
         assert stopped["why"] == "hops"
         assert "UPKEEP_MAX_HOPS" in stopped["reason"]
         assert "throttled (429)" in stopped["reason"]
+        assert stopped["reason"] in reports[-1]["next"]
+        assert ".." not in reports[-1]["next"]
         w.clock.sleep(401)
         assert invoke(w, {"command": "sweep"}, 100)["resumed"] == []
         assert w.executions() == dict.fromkeys(w.ids, 0)
