@@ -55,7 +55,7 @@ class RunCompletion:
             most = f"the run went on {state.hops} times, which is UPKEEP_MAX_HOPS"
             self._writer.stop("hops", OutcomeKind.DEFERRED, f"{most}: {stops.why.rstrip('.')}" if stops.why else most)
         elif stops.not_before is None and state.idle_after(self._writer.now()) >= MOST_IDLE_HOPS:
-            self._writer.stop("progress", OutcomeKind.DEFERRED, _no_progress(self._context, stops.why.rstrip('.')))
+            self._writer.stop("progress", OutcomeKind.DEFERRED, _no_progress(self._context, stops.why.rstrip(".")))
         else:
             return True
         return False

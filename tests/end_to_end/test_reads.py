@@ -118,6 +118,16 @@ def test_a_status_call_that_may_leave_after_the_invocation_s_end_defers_the_run(
         assert w.executions() == dict.fromkeys(w.ids, 1)
 
 
+@pytest.mark.parametrize("operation", ["list", "show", "configs", "put", "publish"])
+@pytest.mark.parametrize("code", ["APIGW.0308", "APIG.0308"])
+def test_the_gateway_s_own_code_for_throttling_means_that_under_another_status_too(code: str, operation: str) -> None:
+    with world(2, faults=[Fault(operation, "error", status=403, code=code, times=2)]) as w:
+        assert w.run(TAGGED)["status"] == "succeeded"
+        assert len(w.log.named("call.waited")) == 1
+        assert w.executions() == dict.fromkeys(w.ids, 1)
+        assert len(w.emu.truth.messages) == 1
+
+
 def test_without_a_journal_what_cannot_be_waited_for_fails_before_anything_was_sent() -> None:
     with world(6, faults=[Fault("list", "429", times=None, retry_after_s=400)]) as w:
         with pytest.raises(CloudError, match="throttled"):
