@@ -28,6 +28,11 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 SEVERAL = 12  # instances; each test takes others, so that no cooldown or claim of one is met by another
 
 
+def documented() -> list[str]:
+    """The queries of docs/operate.md."""
+    return re.findall(r"^fields .+$", (DOCS / "operate.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def restart(*ids: str, **fields: Any) -> dict[str, Any]:
     return {"action": "restart", "instances": list(ids), "watch": False, **fields}
 
@@ -132,6 +137,7 @@ def test_a_direct_event_restarts_a_fleet_and_its_answer_is_the_report(aws_lambda
     (row,) = rows(query("RunsQuery"), lines)
     assert row == {name: line[name] for name in ("run_id", "status", "action", "elapsed_s", "hops", "next")}
     assert rows(query("NotFineQuery"), lines) == []
+    assert [rows(one, lines) for one in documented()] == [[row], []]
     # In UTF-8 from the event to the log, the answer and the topic.
     assert NIGHTLY in text
     assert NIGHTLY.encode() in answer.raw
@@ -165,8 +171,12 @@ def test_a_refused_event_is_an_error_to_the_platform_which_keeps_the_event(aws_l
 def test_a_plan_that_is_refused_whole_is_an_error_too_and_counted_as_a_run(aws_lambda: Driven) -> None:
     answer = aws_lambda.invoke(restart("00000000-0000-4000-8000-00000000dead"))
     assert (answer.kind, answer.body["errorType"]) == ("error", "RefusedError")
-    (line,) = reported(aws_lambda.lines()[0])
+    lines, _ = aws_lambda.lines()
+    (line,) = reported(lines)
     assert (line["status"], line["not_fine"][0]["guard"]) == ("rejected", "found")
+    (row,) = rows(query("NotFineQuery"), lines)
+    assert (row["outcome"], row["guard"]) == ("refused", "found")
+    assert rows(documented()[1], lines) == [row]
     assert matches(pattern("RunReported"), line)
 
 
@@ -262,7 +272,8 @@ import handler
 kind = runpy.run_path(told["contexts"])[told["context"]]
 for line in sys.stdin:
     request_id, event = json.loads(line)
-    context = kind(told["settings"], key=tuple(told["key"]), timeout=told["timeout"], request_id=request_id)
+    # Its clock stands still: how far it had gone when it was asked would be a matter of the machine's speed.
+    context = kind(told["settings"], key=tuple(told["key"]), timeout=told["timeout"], request_id=request_id, clock=lambda: 0.0)
     try:
         said = {"answer": handler.handler(event, context)}
     except Exception as err:
