@@ -18,7 +18,7 @@ from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult, RunSco
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.commands import execute_command
 from dcs_upkeep.execution.coordinator import RunCoordinator
-from dcs_upkeep.reporting.bounded import bounded_answer, brief_next
+from dcs_upkeep.reporting.bounded import bounded_answer, brief_next, sendable
 from dcs_upkeep.reporting.run_log import canonical_fields
 from dcs_upkeep.triggers import Delivery, Ignored, Invalid, RunIdScope, StartRun
 from dcs_upkeep.triggers.delivery import DeliveryItem
@@ -54,6 +54,10 @@ class InvocationHandler:
         results = self._handle_items(delivery)
         for result in results:
             self._log_reported(delivery, result)
+        return sendable(self._answer(delivery, results))
+
+    def _answer(self, delivery: Delivery, results: Sequence[RunResult]) -> dict[str, Any]:
+        """In the trigger's own form. Raises as `handle` does."""
         if delivery.sqs:
             return queue_answer(results)
         if delivery.http:

@@ -14,14 +14,14 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
-BUILT_ONCE = "tests/deploy/test_package.py"
+BUILT_ONCE = ("tests/deploy/test_package.py", "tests/deploy/test_runtimes.py")
 
 
 class Scheduling(LoadScopeScheduling):
     """Each test to the next free worker, but the packages' tests to one: they share what takes long to build."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return BUILT_ONCE if nodeid.startswith(f"{BUILT_ONCE}::") else nodeid
+        return BUILT_ONCE[0] if nodeid.split("::", maxsplit=1)[0] in BUILT_ONCE else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

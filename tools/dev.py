@@ -79,9 +79,10 @@ def soak(args: Sequence[str]) -> None:
 
 
 def wheels() -> None:
-    """The wheels of the packages' lock, once, so that the tests build packages without a network."""
+    """The wheels of the packages' lock, once, so that the tests build packages, and drive them, without a network."""
     stamp = ROOT / "build" / "wheels" / "made-from"
-    wanted = hashlib.sha256((ROOT / "requirements-aws.txt").read_bytes()).hexdigest()
+    named = b"".join((ROOT / name).read_bytes() for name in ("requirements-aws.txt", "requirements-test.txt"))
+    wanted = hashlib.sha256(named + sys.version.encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         run([environment("requirements-test.txt"), "-m", "tools.package", "--fetch", "build/wheels"])
         stamp.write_text(wanted)

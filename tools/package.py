@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 # AWS Lambda brings boto3; on FunctionGraph it is needed for a journal on GeminiDB alone.
 LOCKS = {"functiongraph": "requirements.txt", "lambda": "requirements.txt"}
 GEMINIDB_LOCK = "requirements-aws.txt"
+# In no package: Lambda's own runtime client, by which the tests drive one. Lambda has it, and simplejson is in the lock above.
+RUNTIME_CLIENT, RUNTIME_LOCK = ("awslambdaric", "snapshot-restore-py"), "requirements-test.txt"
 NOT_OURS = ("local", "__main__.py", "__pycache__")
 # Never imported by the function: tests, type stubs, C sources, and scripts.
 PRUNED_FOLDERS = frozenset({"tests", "test", "__pycache__", "bin"})
@@ -32,9 +35,24 @@ PRUNED_ENDINGS = (".pyi", ".c", ".h", ".pyx", ".pxd", "RECORD", "INSTALLER", "RE
 
 
 def fetch(wheels: Path, python: str, lock: str) -> None:
-    """Download the locked wheels for that Python. The one step that needs the network."""
+    """Download the locked wheels for that Python, and what the tests drive a package with. The one step that needs the network."""
     wheels.mkdir(parents=True, exist_ok=True)
-    _pip("download", *_target(python), "--no-deps", "--require-hashes", "-r", str(ROOT / lock), "--dest", str(wheels))
+    with tempfile.TemporaryDirectory(prefix="dcs-upkeep-") as name:
+        client = Path(name) / "client.txt"
+        client.write_text(pinned((ROOT / RUNTIME_LOCK).read_text(encoding="utf-8"), RUNTIME_CLIENT), encoding="utf-8")
+        for one in (ROOT / lock, client):
+            _pip("download", *_target(python), "--no-deps", "--require-hashes", "-r", str(one), "--dest", str(wheels))
+
+
+def pinned(lock: str, names: Collection[str]) -> str:
+    """The part of a lock that is about these packages, with their hashes."""
+    blocks = re.split(r"\n(?=[^ #\n])", lock)
+    return "\n".join(block for block in blocks if block.split("==")[0] in names) + "\n"
+
+
+def python_at_hand(wanted: str) -> str:
+    """That version, if this machine has it; else the one that runs this: a package for it can be tried here."""
+    return wanted if find_interpreter(wanted) else "{}.{}".format(*sys.version_info[:2])
 
 
 def build(host: str, python: str, output: Path, *, geminidb: bool = False, wheels: Path | None = None) -> Path:
@@ -127,14 +145,14 @@ def main() -> None:
     """Build one, and say how large it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", choices=sorted(LOCKS))
-    parser.add_argument("--fetch", type=Path, metavar="DIR", help="only download the wheels into this folder")
+    parser.add_argument("--fetch", type=Path, metavar="DIR", help="only download into this folder the wheels that the tests need")
     parser.add_argument("--python", default="3.12", help="the platform's Python (default 3.12)")
     parser.add_argument("--geminidb", action="store_true", help="with boto3, for a journal on GeminiDB")
     parser.add_argument("--wheels", type=Path, help="a folder of wheels, instead of the package index")
     parser.add_argument("--output", type=Path, default=ROOT / "dist")
     options = parser.parse_args()
     if options.fetch:
-        fetch(options.fetch, options.python, GEMINIDB_LOCK)
+        fetch(options.fetch, python_at_hand(options.python), GEMINIDB_LOCK)
         return
     if options.host is None:
         parser.error("--host is missing: functiongraph or lambda")

@@ -23,6 +23,7 @@ from dcs_upkeep.domain.ports import Clock, Log
 T = TypeVar("T")
 BEFORE_END_S = 300.0  # a key pair whose end is known is asked for again so long before it
 AGAIN_S = 15.0  # and not more often, if it is given out unchanged until then
+THROTTLED = frozenset({"APIGW.0308", "APIG.0308"})  # the gateway's own code, in its two spellings: nothing came past it
 
 
 class HeldBackError(Exception):
@@ -232,6 +233,8 @@ def own_account(fetch: Callable[[], Credentials]) -> Account:
 
 
 def status_of(err: Exception) -> int | None:
-    """The HTTP status that an exception of the SDK carries, or None if there was no answer."""
+    """The HTTP status that an exception of the SDK carries, or None if there was no answer. The gateway's throttling is always 429."""
     status = getattr(err, "status_code", None)
-    return status if isinstance(status, int) and not isinstance(status, bool) else None
+    if not isinstance(status, int) or isinstance(status, bool):
+        return None
+    return 429 if 400 <= status < 500 and getattr(err, "error_code", None) in THROTTLED else status

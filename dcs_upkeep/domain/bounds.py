@@ -19,6 +19,11 @@ def size_of(text: str) -> int:
     return len(text.encode("utf-8", "backslashreplace"))
 
 
+def in_utf8(text: str) -> str:
+    """The text with a question mark for each half of a pair, which no encoding has: a runtime that is to send one dies of it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def cut(text: str, most_bytes: int, where: str = "") -> str:
     """The text if it is short enough, else its beginning and that it was cut. `where`: in which words the whole of it is found."""
     if len(text) * 4 <= most_bytes or size_of(text) <= most_bytes:

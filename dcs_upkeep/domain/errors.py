@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dcs_upkeep.domain.bounds import ERROR_BYTES, cut
+from dcs_upkeep.domain.bounds import ERROR_BYTES, cut, in_utf8
 
 LONGEST_NAME = 80
 
@@ -41,7 +41,7 @@ class UpkeepError(Exception):
     """Base of everything this package raises on purpose. Its text is what a platform shows of a failed invocation, and never longer."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(cut(message, ERROR_BYTES, "the log has the rest"))
+        super().__init__(in_utf8(cut(message, ERROR_BYTES, "the log has the rest")))
 
 
 class InvalidEventError(UpkeepError):

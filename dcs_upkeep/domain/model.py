@@ -236,8 +236,7 @@ class PlannedInstance:
     @property
     def loss_class(self) -> LossClass:
         """What an approval is bound to: unknown counts as loses."""
-        at_stake = LossClass.DISPOSABLE if self.disposable else LossClass.LOSES
-        return LossClass.KEEPS if self.loses_data is False else at_stake
+        return LossClass.KEEPS if self.loses_data is False else LossClass.DISPOSABLE if self.disposable else LossClass.LOSES
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,10 @@ class RunCompletion:
         if plan is not None and not self._is_anything_left(plan):
             return False
         if state.hops >= self._context.settings.max_hops:
-            self._writer.stop("hops", OutcomeKind.DEFERRED, f"the run went on {state.hops} times, which is UPKEEP_MAX_HOPS")
+            most = f"the run went on {state.hops} times, which is UPKEEP_MAX_HOPS"
+            self._writer.stop("hops", OutcomeKind.DEFERRED, f"{most}: {stops.why.rstrip('.')}" if stops.why else most)
         elif stops.not_before is None and state.idle_after(self._writer.now()) >= MOST_IDLE_HOPS:
-            self._writer.stop("progress", OutcomeKind.DEFERRED, _no_progress(self._context, stops.why))
+            self._writer.stop("progress", OutcomeKind.DEFERRED, _no_progress(self._context, stops.why.rstrip(".")))
         else:
             return True
         return False

@@ -127,13 +127,16 @@ class RunWriter:
         return self._store is None or self._store.covers(seconds)
 
     def renew_if_due(self) -> None:
-        """Renew the lease if half of it is gone; write what was kept, if it is time to try again."""
+        """Renew the lease if half of it is gone; write what was kept, if it is time to try again.
+
+        Not once the run is handed over or has ended: telling of it may take minutes, and an entry would take it back.
+        """
         if self._store is None:
             return
         if self._kept:
             if self._clock.monotonic() >= self._try_again_at:
                 self.catch_up()
-        elif self._store.renew_in_s() <= 0:
+        elif self._store.renew_in_s() <= 0 and not self.state.handed_over and not self.state.ended:
             self.append(Renewed(kind="renewed", at=self.now()))
 
     def sleep(self, seconds: float) -> None:

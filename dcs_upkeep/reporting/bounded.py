@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dcs_upkeep.domain.bounds import ANSWER_BYTES, cut, size_of
+from dcs_upkeep.domain.bounds import ANSWER_BYTES, cut, in_utf8, size_of
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
 
 ROOM = 2_000  # for the sentences on what was left out
@@ -39,6 +39,14 @@ def bounded_answer(body: Mapping[str, Any], *, in_text: bool = False, most: int 
     if "instances" in body and "plan" in body:
         return _bounded_report(body, size, most)
     return _bounded_lists(body, size, most)
+
+
+def sendable(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer as any host can send it. A stranger's text may hold half of a pair, which JSON can write as an escape and UTF-8 cannot."""
+    text = json.dumps(answer, ensure_ascii=False, default=str)
+    whole = in_utf8(text)
+    found: dict[str, Any] = answer if whole == text else json.loads(whole)
+    return found
 
 
 def _bounded_report(report: Mapping[str, Any], size: Size, most: int) -> dict[str, Any]:

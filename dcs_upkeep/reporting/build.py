@@ -54,7 +54,7 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
         status = RunStatus.DEFERRED
         return summarize(header, None, (), status=status, next_step=goes_on_step, ended_at=telling.now, calls=calls, hops=state.hops)
     if plan is None or telling.fault is not None:
-        why = describe_error(telling.fault) if telling.fault else ""
+        why = describe_error(telling.fault) if telling.fault else f"The run stopped: {state.stop['reason']}." if state.stop else ""
         step = f"Nothing was sent; mend the cause and send the event again. {why}".strip()
         outcomes = plan.settled if plan else ()
         return summarize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +45,7 @@ def http_answer(*results: RunResult, header_lists: bool = False) -> dict[str, An
     return {
         "statusCode": code,
         **({"multiValueHeaders": {name: [value] for name, value in headers.items()}} if header_lists else {"headers": headers}),
-        "body": json.dumps(body),
+        "body": json_line(body),
         "isBase64Encoded": False,
     }
 

@@ -130,3 +130,63 @@ def test_an_offset_past_the_end_that_is_refused_is_a_list_that_has_shrunk() -> N
         return rows, len(rows), len(fleet)
 
     assert {f"i-{n}" for n in range(800, 1500)} <= listing.read_all(ask).keys()
+
+
+@pytest.mark.parametrize("size", [1500, 3000])
+def test_a_list_in_no_order_is_read_until_it_has_shown_everyone(size: int) -> None:
+    """Each page is cut from another order, so that each pass leaves some out."""
+    order = random.Random(3)
+    fleet = [Instance(f"i-{n}", "", "RUNNING") for n in range(size)]
+
+    def ask(begin: int) -> listing.Page:
+        order.shuffle(fleet)
+        rows = fleet[begin : begin + 1000]
+        return rows, len(rows), len(fleet)
+
+    assert listing.read_all(ask).keys() == {f"i-{n}" for n in range(size)}
+
+
+def test_a_list_that_leaves_others_out_each_time_is_never_taken_for_the_whole() -> None:
+    """Two of three pages that come are a choice of the server's."""
+    fleet = [Instance(f"i-{n}", "", "RUNNING") for n in range(2500)]
+    passes = 0
+
+    def ask(begin: int) -> listing.Page:
+        nonlocal passes
+        passes += begin == 0
+        shown = [*fleet[:999], *fleet[1000 + passes : 1100 + passes]]
+        rows = shown[begin : begin + 1000]
+        return rows, len(rows), len(fleet)
+
+    with pytest.raises(CloudError, match="does not hold still: of 2500 instances 11"):
+        listing.read_all(ask)
+
+
+def test_a_fleet_that_grows_with_every_page_is_read_a_few_times_and_has_all_that_were_there() -> None:
+    fleet = [Instance(f"i-{n}", "", "RUNNING") for n in range(2500)]
+    calls = 0
+
+    def ask(begin: int) -> listing.Page:
+        nonlocal calls
+        calls += 1
+        fleet.insert(0, Instance(f"new-{calls}", "", "RUNNING"))
+        rows = fleet[begin : begin + 1000]
+        return rows, len(rows), len(fleet)
+
+    assert {f"i-{n}" for n in range(2500)} <= listing.read_all(ask).keys()
+    assert calls <= 12
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_change_their_places_while_they_are_paged_are_all_found(seed: int) -> None:
+    """As in a list by the time of the last change."""
+    chance = random.Random(seed)
+    fleet = [Instance(f"i-{n}", "", "RUNNING") for n in range(3000)]
+
+    def ask(begin: int) -> listing.Page:
+        for _ in range(20):
+            fleet.insert(0, fleet.pop(chance.randrange(3000)))
+        rows = fleet[begin : begin + 1000]
+        return rows, len(rows), len(fleet)
+
+    assert listing.read_all(ask).keys() == {f"i-{n}" for n in range(3000)}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 
 from dcs_upkeep.adapters import hosts
 from dcs_upkeep.adapters.hosts.time_left import TimeLeft, time_at_start_s
-from tests.contexts import LambdaContext, OddContext, openyuanrong, openyuanrong_text, otc
+from tests.contexts import LambdaContext, OddContext, OpenYuanrongContext, OtcContext, text_everywhere
 from tests.fakes import FakeClock
 
 HUGE = 10**400
@@ -65,9 +66,25 @@ def test_lambda_too(told: object) -> None:
     assert 0 < hosts.detect(LambdaContext(told=told if told is not None else "none"), {}).remaining_s() <= 3
 
 
-@pytest.mark.parametrize("context", [openyuanrong({}), otc({}), OddContext({}, TypeError(), 900), OddContext({}, 900_000, TypeError())])
-def test_the_published_runtimes_of_a_function_of_900_s_have_that(context: OddContext) -> None:
-    assert 890 < hosts.detect(context, {}).remaining_s() <= 900
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: OpenYuanrongContext({}, clock=FakeClock()), id="openyuanrong"),
+        pytest.param(lambda: OpenYuanrongContext({}, timeout="900", clock=FakeClock()), id="openyuanrong, told by text"),
+        pytest.param(lambda: OtcContext({}, clock=FakeClock()), id="OTC"),
+        pytest.param(lambda: OtcContext({}, timeout="900"), id="OTC, told by text, which it multiplies"),
+        pytest.param(lambda: OddContext({}, TypeError(), 900), id="what is left raises"),
+        pytest.param(lambda: OddContext({}, 900_000, TypeError()), id="the limit raises"),
+    ],
+)
+def test_the_published_runtimes_of_a_function_of_900_s_have_that(make: Callable[[], object]) -> None:
+    assert 890 < hosts.detect(make(), {}).remaining_s() <= 900
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [("60", 60), ("3", 3), ("259200", 259_200), ("11", 11), ("5" * 400, 3)])
+def test_text_that_was_multiplied_means_what_it_was_made_from(timeout: str, seconds: int) -> None:
+    """`"900" * 1000` is no number, and says how long the function has all the same; in a unit that only seconds can be."""
+    assert seconds - 1 < hosts.detect(OtcContext({}, timeout=timeout), {}).remaining_s() <= seconds
 
 
 def test_time_runs_by_our_own_clock_where_the_host_s_cannot_be_trusted() -> None:
@@ -91,7 +108,7 @@ def test_a_host_that_was_right_goes_on_telling_but_never_more_than_our_clock_lea
 @pytest.mark.parametrize("settings", [{"UPKEEP_TIME_LIMIT_S": "120"}, {"UPKEEP_SETTINGS": '{"UPKEEP_TIME_LIMIT_S": 120}'}])
 def test_a_setting_overrules_the_host(settings: dict[str, str]) -> None:
     for context, environ in (
-        (openyuanrong_text(settings), {}),
+        (text_everywhere(settings), {}),
         (OddContext(settings, 900_000, 900), {}),
         (OddContext(settings, 8_000, 900), {}),
         (LambdaContext(), settings),
@@ -102,14 +119,14 @@ def test_a_setting_overrules_the_host(settings: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("text", ["", "forever", "1", "259201", "-5", "{"])
 def test_a_setting_that_is_no_time_overrules_nothing(text: str) -> None:
-    assert 890 < hosts.detect(otc({"UPKEEP_TIME_LIMIT_S": text, "UPKEEP_SETTINGS": text}), {}).remaining_s() <= 900
+    assert 890 < hosts.detect(OtcContext({"UPKEEP_TIME_LIMIT_S": text, "UPKEEP_SETTINGS": text}), {}).remaining_s() <= 900
 
 
 def test_settings_that_cannot_be_read_are_no_reason_to_fail_here() -> None:
-    context = otc({})
+    context = OtcContext({})
 
     def fails(_: str) -> str:
         raise KeyError("UserData")
 
-    context.getUserData = fails  # type: ignore[assignment]
+    context.getUserData = fails  # type: ignore[method-assign]
     assert 890 < hosts.detect(context, {}).remaining_s() <= 900

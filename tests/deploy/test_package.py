@@ -11,11 +11,9 @@ from pathlib import Path
 import pytest
 
 from dcs_upkeep.local.emulator import Emulator, make_fleet
+from tests.deploy.conftest import PYTHON
 from tools import package
 
-ROOT = Path(__file__).resolve().parents[2]
-WHEELS = ROOT / "build" / "wheels"
-PYTHON = "3.12"
 TOKEN = "token-of-the-agency"
 BUILT = {("functiongraph", ""), ("lambda", ""), ("functiongraph", "--geminidb")}  # what the tests below build: host, ARGS
 # Runs in the unpacked folder, with nothing else on the path: no site-packages, no user site, no environment.
@@ -46,27 +44,6 @@ print(json.dumps({"report": report, "core": huaweicloudsdkcore.__file__}))
 """
 
 
-@pytest.fixture(scope="module")
-def wheels() -> Path:
-    if not (WHEELS / "made-from").exists():
-        pytest.skip("the wheels are fetched by `make check`, which may use the network; tests may not")
-    return WHEELS
-
-
-@pytest.fixture(scope="module")
-def built(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("dist")
-    return {host: package.build(host, PYTHON, folder, wheels=wheels) for host in ("functiongraph", "lambda")}
-
-
-@pytest.fixture(scope="module")
-def code(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a platform unpacks; it is the same on both, as the first test shows."""
-    folder = tmp_path_factory.mktemp("code")
-    zipfile.ZipFile(built["lambda"]).extractall(folder)
-    return folder
-
-
 @pytest.fixture
 def emu() -> Iterator[Emulator]:
     with Emulator(make_fleet(4, tags={"env": "demo"}, busy_s=0, lag_s=0), security_token=TOKEN) as running:
@@ -80,7 +57,7 @@ def test_two_builds_are_byte_equal(built: dict[str, Path]) -> None:
 
 
 def test_sizes_fit_functiongraph_s_console(built: dict[str, Path], wheels: Path, tmp_path: Path) -> None:
-    """Its console takes 40 MB; with bytecode where this machine has the interpreter."""
+    """Its console takes 40 MB; with bytecode."""
     assert built["functiongraph"].stat().st_size < 20_000_000
     assert package.build("functiongraph", PYTHON, tmp_path, geminidb=True, wheels=wheels).stat().st_size < 35_000_000
 
@@ -96,25 +73,22 @@ def test_nothing_else_is_inside(built: dict[str, Path]) -> None:
 
 
 def test_every_module_is_compiled_for_a_folder_that_cannot_be_written_to(built: dict[str, Path]) -> None:
-    """Where the interpreter is at hand; unchecked, since a platform that unpacks may change the times of the sources."""
-    if package.find_interpreter(PYTHON) is None:
-        pytest.skip(f"no Python {PYTHON} is on this machine, so that nothing can be compiled for it")
+    """Unchecked, since a platform that unpacks may change the times of the sources."""
     with zipfile.ZipFile(built["functiongraph"]) as archive:
         names = set(archive.namelist())
         ours = [Path(name) for name in names if name.endswith(".py") and (name == "handler.py" or name.startswith("dcs_upkeep/"))]
         assert len(ours) > 50
         for path in ours:
-            compiled = archive.read((path.parent / "__pycache__" / f"{path.stem}.cpython-312.pyc").as_posix())
+            compiled = archive.read((path.parent / "__pycache__" / f"{path.stem}.cpython-{PYTHON.replace('.', '')}.pyc").as_posix())
             assert int.from_bytes(compiled[4:8], "little") == 1, "PEP 552: by hash, not checked"
 
 
 @pytest.mark.parametrize("host", ["functiongraph", "lambda"])
 @pytest.mark.parametrize("planted", [False, True], ids=["alone", "beside an old SDK"])
-def test_a_timer_event_runs_from_the_zip_alone(host: str, planted: bool, code: Path, emu: Emulator, tmp_path: Path) -> None:
+def test_a_timer_event_runs_from_the_zip_alone(
+    host: str, planted: bool, code: Path, interpreter: str, emu: Emulator, tmp_path: Path
+) -> None:
     """In a clean interpreter; an old copy of the SDK, as a runtime bundles one, loses against ours."""
-    interpreter = package.find_interpreter(PYTHON)
-    if interpreter is None:
-        pytest.skip(f"no Python {PYTHON} is on this machine, and the package is for no other")
     old = tmp_path / "runtime"
     (old / "huaweicloudsdkcore").mkdir(parents=True)
     (old / "huaweicloudsdkcore" / "__init__.py").write_text("raise ImportError('the old copy was taken')")

@@ -8,19 +8,16 @@ import re
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from dcs_upkeep import bootstrap, invocation
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import RefusedError
 from dcs_upkeep.reporting.bounded import bounded_answer
+from tests.filters import matches, pattern
 from tests.world import World, make_fleet, world
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def sns(message: object, number: int = 1) -> dict[str, Any]:
@@ -207,44 +204,6 @@ def test_a_flood_over_http_is_answered_in_short() -> None:
         assert answer["statusCode"] == 422
         assert len(json.dumps(answer)) < 100_000
         assert len(text) < 100_000
-
-
-def pattern(name: str) -> str:
-    template = yaml_parse((ROOT / "template.yml").read_text(encoding="utf-8"))
-    found: str = template["Resources"][name]["Properties"]["FilterPattern"]
-    return found
-
-
-def matches(pattern: str, line: dict[str, Any]) -> bool:
-    """CloudWatch's filter patterns, as far as template.yml uses them: comparisons of fields, && and ||, and brackets."""
-    tokens = re.findall(r'\(|\)|&&|\|\||\$\.\w+|!=|=|"[^"]*"|\d+', pattern.strip().removeprefix("{").removesuffix("}"))
-
-    def either() -> bool:
-        found = both()
-        while tokens and tokens[0] == "||":
-            tokens.pop(0)
-            found = both() or found
-        return found
-
-    def both() -> bool:
-        found = one()
-        while tokens and tokens[0] == "&&":
-            tokens.pop(0)
-            found = one() and found
-        return found
-
-    def one() -> bool:
-        token = tokens.pop(0)
-        if token == "(":
-            found = either()
-            assert tokens.pop(0) == ")"
-            return found
-        value, sign, wanted = line.get(token[2:]), tokens.pop(0), json.loads(tokens.pop(0))
-        return token[2:] in line and ((value == wanted) if sign == "=" else (value != wanted))
-
-    found = either()
-    assert not tokens, tokens
-    return found
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,16 @@ def test_a_status_call_that_may_leave_after_the_invocation_s_end_defers_the_run(
         assert w.executions() == dict.fromkeys(w.ids, 1)
 
 
+@pytest.mark.parametrize("operation", ["list", "show", "configs", "put", "publish"])
+@pytest.mark.parametrize("code", ["APIGW.0308", "APIG.0308"])
+def test_the_gateway_s_own_code_for_throttling_means_that_under_another_status_too(code: str, operation: str) -> None:
+    with world(2, faults=[Fault(operation, "error", status=403, code=code, times=2)]) as w:
+        assert w.run(TAGGED)["status"] == "succeeded"
+        assert len(w.log.named("call.waited")) == 1
+        assert w.executions() == dict.fromkeys(w.ids, 1)
+        assert len(w.emu.truth.messages) == 1
+
+
 def test_without_a_journal_what_cannot_be_waited_for_fails_before_anything_was_sent() -> None:
     with world(6, faults=[Fault("list", "429", times=None, retry_after_s=400)]) as w:
         with pytest.raises(CloudError, match="throttled"):
@@ -131,6 +141,54 @@ def test_a_report_waits_for_the_account_too() -> None:
         assert w.restart()["status"] == "succeeded"
         assert len(w.emu.truth.messages) == 1
         assert w.log.named("topic.failed") == []
+
+
+def test_telling_of_a_hand_over_for_a_while_does_not_take_it_back() -> None:
+    """The message waits for the account too, and whoever waits renews the run's lease: not once it is handed over."""
+    with world(6, journal=True, quota=(8, 50)) as w:
+        report = invoke(w, {**TAGGED, "run_id": "night"}, 60)
+        assert report["status"] == "deferred"
+        assert len(w.emu.truth.messages) == 1
+        assert w.clock.monotonic() > 45
+        entries = [entry for _, entry in w.journal.read(f"run/{report['run_id']}")]  # type: ignore[union-attr]
+        assert [entry["kind"] for entry in entries] == ["claimed", "yielded"]
+
+
+def throttled_hops(w: World, most: int, **settings: str) -> list[dict[str, Any]]:
+    """The reports of up to so many invocations of a run that each find the account throttled for longer than they last."""
+    reports: list[dict[str, Any]] = []
+    event: dict[str, Any] = {**TAGGED, "run_id": "night"}
+    for _ in range(most):
+        reports.append(invoke(w, event, 100, **settings))
+        if reports[-1]["status"] != "deferred":
+            break
+        w.clock.sleep(401)
+        event = {"resume": reports[-1]["run_id"]}
+    return reports
+
+
+@pytest.mark.parametrize("operation", ["list", "show", "put"])
+def test_to_find_the_account_throttled_again_and_again_is_not_to_get_nothing_done(operation: str) -> None:
+    """Whoever waits for the account is no invocation without progress, however often."""
+    with world(2, journal=True, faults=[Fault(operation, "429", times=5, retry_after_s=400)]) as w:
+        reports = throttled_hops(w, 10)
+        assert [one["status"] for one in reports] == ["deferred"] * 5 + ["succeeded"]
+        assert w.executions() == dict.fromkeys(w.ids, 1)
+
+
+@pytest.mark.parametrize("operation", ["list", "put"])
+def test_an_account_that_stays_throttled_ends_the_run_at_its_most_hops(operation: str) -> None:
+    with world(2, journal=True, faults=[Fault(operation, "429", times=None, retry_after_s=400)]) as w:
+        reports = throttled_hops(w, 5, UPKEEP_MAX_HOPS="4")
+        (stopped,) = [entry for _, entry in w.journal.read(f"run/{reports[-1]['run_id']}") if entry["kind"] == "stopped"]  # type: ignore[union-attr]
+        assert stopped["why"] == "hops"
+        assert "UPKEEP_MAX_HOPS" in stopped["reason"]
+        assert "throttled (429)" in stopped["reason"]
+        assert stopped["reason"] in reports[-1]["next"]
+        assert ".." not in reports[-1]["next"]
+        w.clock.sleep(401)
+        assert invoke(w, {"command": "sweep"}, 100)["resumed"] == []
+        assert w.executions() == dict.fromkeys(w.ids, 0)
 
 
 # --- what was not read -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from dcs_upkeep.domain.bounds import ANSWER_BYTES, ERROR_BYTES, LOG_LINE_BYTES, cut
 from dcs_upkeep.domain.errors import UpkeepError
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
-from dcs_upkeep.reporting.bounded import bounded_answer, brief_next
+from dcs_upkeep.reporting.bounded import bounded_answer, brief_next, sendable
 from dcs_upkeep.reporting.run_log import canonical_fields
 from tests.reporting.test_messages import report, some
 
@@ -97,3 +97,15 @@ def test_a_text_is_cut_at_a_whole_sign(sign: str) -> None:
 
 def test_no_error_of_ours_is_longer_than_a_platform_shows() -> None:
     assert len(str(UpkeepError("每" * 100_000)).encode()) <= ERROR_BYTES
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"), [("每周", "每周"), ("\ud800x", "?x"), ("\udc00", "?"), ("😀", "😀"), ("\u2028\x1b", "\u2028\x1b")]
+)
+def test_what_no_host_could_send_is_taken_out_of_answers_and_errors(text: str, sent: str) -> None:
+    """Half of a pair: Lambda's runtime client ends its process over one, after the work was done."""
+    answer = sendable({"halt": {"reason": text}, text: [text], "count": 1})
+    assert answer == {"halt": {"reason": sent}, sent: [sent], "count": 1}
+    assert str(UpkeepError(text)) == sent
+    json.dumps(answer, ensure_ascii=False).encode()
+    str(UpkeepError(text)).encode()

@@ -10,7 +10,7 @@ from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Instance
 
 MAX_PAGES = 1000
-MAX_PASSES = 3
+ENOUGH_PASSES, MOST_PASSES = 3, 10  # of a fleet that changes while it is read; of a listing that leaves out others each time
 # Rows by which a page overlaps the one before once rows were seen to move up: from the least, four times as many whenever it is not enough.
 LEAST_OVERLAP, MOST_OVERLAP = 50, 500
 
@@ -90,16 +90,22 @@ def read_until(ask: Callable[[int], Page], enough: Callable[[Mapping[str, Instan
 def read_all(ask: Callable[[int], Page]) -> dict[str, Instance]:
     """All instances. A listing whose count changed, or is not that of what it lists, is read again, a few times at most.
 
-    Raises: CloudError, also if the listing does not come to an end.
+    One that shows fewer than there were at its beginning, and others each time, is in no order: it is read more often, and never taken
+    for the whole. Raises: CloudError, also if the listing does not come to an end.
     """
     found: dict[str, Instance] = {}
-    seen: set[tuple[int, int]] = set()
-    for _ in range(MAX_PASSES):
+    seen: list[tuple[int, frozenset[str]]] = []
+    at_first = 0
+    for number in range(1, MOST_PASSES + 1):
         listing = _Pass(ask, lambda _: False)
         listing.run()
         found |= listing.found
-        last = (listing.counts[-1] if listing.counts else 0, len(listing.found))
+        at_first = at_first or (listing.counts[0] if listing.counts else 0)
+        last = (listing.counts[-1] if listing.counts else 0, frozenset(listing.found))
         if listing.is_settled or last in seen:  # twice the same: it counts what it does not list
             return found
-        seen.add(last)
-    return found
+        if number >= ENOUGH_PASSES and len(found) >= at_first:
+            return found
+        seen.append(last)
+    what = f"the listing does not hold still: of {at_first} instances {len(found)} were shown in {MOST_PASSES} readings"
+    raise CloudError("list_instances", what, "Try again; name the instances, if it stays so.")

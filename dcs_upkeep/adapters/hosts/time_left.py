@@ -1,7 +1,7 @@
 """How long an invocation has left. What a context says of it is cross-checked: published runtimes mistake the units of both methods.
 
 OTC's runtime gives `getRunningTimeInSeconds` in milliseconds; openyuanrong adds seconds to milliseconds, so that a function of 900 s
-begins with 900 "ms" left; and where RUNTIME_TIMEOUT is text, the method raises TypeError.
+begins with 900 "ms" left. Where RUNTIME_TIMEOUT is text, what is left raises TypeError, and OTC's limit is that text a thousand times.
 """
 
 from __future__ import annotations
@@ -92,12 +92,18 @@ def _number(ask: Asked) -> float | None:
     """The answer as a number. None if there is none, whatever the reason."""
     try:
         told = ask()
-        if isinstance(told, str) and re.fullmatch(r"\d{1,12}(\.\d{1,6})?", told.strip()):
-            told = float(told)
+        if isinstance(told, str) and re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text := _once(told.strip())):
+            told = float(text)
         found = float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
     except Exception:  # it is a stranger's method: whatever it raises, the run must be told how long it has
         return None
     return found if found is not None and math.isfinite(found) else None
+
+
+def _once(text: str) -> str:
+    """Text that was to be a thousand times a number, and became a thousand times the text."""
+    part = text[: len(text) // int(MS)]
+    return part if part and part * int(MS) == text else text
 
 
 def _time_limit(setting: Lookup) -> float | None:
