@@ -77,7 +77,7 @@ class Connection(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._exchange()
 
-    do_PUT = do_POST = do_DELETE = do_GET
+    do_PUT = do_POST = do_DELETE = do_HEAD = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay silent: `truth.requests` is the log."""
