@@ -94,7 +94,7 @@ class Gateway:
     def _refuse_at_obs(self, request: SignedRequest, route: Route | None, call: Call) -> Answer | None:
         """OBS is a service of its own: it has no share in the quota of the gateway, knows no project, and refuses with 403."""
         call.record.access_key = obs_signature.access_key(request)
-        if refusal := self.keys.refuse(request, of_obs=True):
+        if refusal := self.keys.refuse(request, obs_now=self.obs.now() if self.obs.now else self.wall_clock()):
             call.record.refused = refusal.reason
             return obs_error(403, OBS_CODES.get(refusal.reason, refusal.text), call)
         return obs_error(405, "MethodNotAllowed", call) if route is None else None

@@ -53,15 +53,15 @@ class KeyRing:
             self._keys.append(new)
             return new
 
-    def refuse(self, request: SignedRequest, *, of_obs: bool = False) -> Refusal | None:
+    def refuse(self, request: SignedRequest, *, obs_now: datetime | None = None) -> Refusal | None:
         """Why this request is not let in, or None. A wrong signature counts towards the lock of its key.
 
-        `of_obs`: it is signed as OBS asks for.
+        `obs_now`: it is for OBS, where it is now so late.
         """
-        rules: Scheme = obs_signature if of_obs else signature
+        rules: Scheme = signature if obs_now is None else obs_signature
         ak = rules.access_key(request)
         held = [keys for keys in reversed(self._keys) if keys.ak == ak]
-        if refusal := rules.find_fault_before_signature(request, known=bool(held), now=self._wall_clock()):
+        if refusal := rules.find_fault_before_signature(request, known=bool(held), now=obs_now or self._wall_clock()):
             return refusal
         with self._lock:
             now = self._now()

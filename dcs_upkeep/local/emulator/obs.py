@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import format_datetime
 from xml.sax.saxutils import escape
 
@@ -71,12 +72,13 @@ class ObsService:
     """Keeps `buckets` by name; tests make them with `create`. Each request is carried out whole under one lock.
 
     `both_win`: so many appends at a position that is taken are let in all the same, in place of what stands there. A store that does
-    so breaks the one promise that a journal rests on.
+    so breaks the one promise that a journal rests on. `now`: the time that signatures are checked against, if it is not the emulator's.
     """
 
     def __init__(self, timeline: Timeline) -> None:
         self.buckets: dict[str, Bucket] = {}
         self.both_win = 0
+        self.now: Callable[[], datetime] | None = None
         self._timeline = timeline
         self._lock = threading.Lock()
         of_object = "/{bucket}/{key}"
