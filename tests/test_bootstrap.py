@@ -71,9 +71,17 @@ def test_on_a_platform_a_journal_that_ends_with_the_instance_has_to_be_asked_for
     assert journal_of("local", UPKEEP_JOURNAL=url).name == url
 
 
-def test_a_table_outlives_the_instance() -> None:
-    url = "dynamodb://runs?region=eu-central-1"
+@pytest.mark.parametrize("url", ["dynamodb://runs?region=eu-central-1", "obs://runs-bucket/upkeep?region=cn-north-4"])
+def test_a_table_and_a_bucket_outlive_the_instance(url: str) -> None:
     assert journal_of("functiongraph", UPKEEP_JOURNAL=url).name == url
+
+
+def test_a_bucket_is_where_the_settings_say_if_its_address_does_not() -> None:
+    assert journal_of("functiongraph", UPKEEP_JOURNAL="obs://runs-bucket", UPKEEP_REGION="la-south-2").site.region == "la-south-2"
+    settings = {"UPKEEP_JOURNAL": "obs://runs-bucket", "UPKEEP_OBS_ENDPOINT": "https://obs.example.com"}
+    assert journal_of("functiongraph", **settings).site.endpoint == "https://obs.example.com"
+    with pytest.raises(SettingsError, match="no region is named"):
+        journal_of("functiongraph", UPKEEP_JOURNAL="obs://runs-bucket", UPKEEP_REGION="")
 
 
 def test_a_journal_that_is_handed_in_takes_the_place_of_the_settings() -> None:

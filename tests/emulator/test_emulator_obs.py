@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -226,3 +227,23 @@ def test_the_quota_of_the_gateway_is_not_shared(start, fleet):
     emu.obs.create("journal")
     client = Client(emu)
     assert [client.append("a", place, b"x").status_code for place in range(3)] == [200] * 3
+
+
+def test_a_request_that_is_not_whole_is_not_carried_out(client, emu):
+    """Its caller was killed while it wrote."""
+    date = format_datetime(NOW, usegmt=True)
+    made = base64.b64encode(
+        hmac.new(emu.sk.encode(), f"POST\n\n\n{date}\n/journal/a?append&position=0".encode(), hashlib.sha1).digest()
+    ).decode()
+    lines = [
+        "POST /journal/a?append&position=0 HTTP/1.1",
+        "Host: x",
+        "Content-Length: 9",
+        f"Date: {date}",
+        f"Authorization: OBS {emu.ak}:{made}",
+    ]
+    with socket.create_connection(("127.0.0.1", int(emu.url.rpartition(":")[2])), timeout=30) as talk:
+        talk.sendall("\r\n".join([*lines, "", "half"]).encode())
+        talk.shutdown(socket.SHUT_WR)
+        assert talk.recv(1) == b""
+    assert emu.obs.buckets["journal"].objects == {}

@@ -278,6 +278,6 @@ def _line(piece: bytes, seq: int) -> _Line:
         said, token, entry, expires_at = (row[name] for name in ("seq", "token", "entry", "expires_at"))
     except (ValueError, TypeError, KeyError, RecursionError):
         return _Line(seq, "", None, None)
-    if type(said) is not int or not isinstance(token, str) or not (expires_at is None or type(expires_at) is int):
+    if not (isinstance(token, str) and isinstance(entry, dict) and type(said) is int and type(expires_at) in (int, type(None))):
         return _Line(seq, "", None, None)
     return _Line(said, json.dumps(entry), token, expires_at)

@@ -85,6 +85,9 @@ class Connection(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if len(body) < length:  # the caller died while it wrote: what is not whole is not carried out
+            self.close_connection = True
+            return
         path, _, query = self.path.partition("?")
         # http.client sends header values as latin-1 bytes of UTF-8 text; the signature is over the text.
         sent = self.headers.items()
