@@ -140,6 +140,10 @@ class ObsJournal:
                 self._made = Bucket(place_of(self.site.bucket, self.site.endpoint), self._obs.keys, self._clock, self._obs.random)
             return self._made
 
+    def anew(self) -> ObsJournal:
+        """The same journal, as somebody has it who has read and written nothing yet."""
+        return ObsJournal(self.site, self._access, self._obs)
+
     def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
         """See ports.Journal. One call, if what stands before that place was written or read here."""
         text, token, left_s = to_text(stream, entry), uuid.uuid4().hex, self._time()

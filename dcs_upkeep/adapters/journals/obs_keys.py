@@ -19,8 +19,7 @@ SHA = "_sha256-"  # no `_` of an encoded name is followed by an `s`
 
 def object_key(prefix: str, stream: str, part: int) -> str:
     """The key of a stream's part. Two streams never share one."""
-    folder = LASTING if stream.startswith(FOREVER) else EXPIRING
-    start = f"{prefix}/{folder}/" if prefix else f"{folder}/"
+    start = key_prefixes(prefix)[stream.startswith(FOREVER)]
     name, most = _encoded(stream), MOST_BYTES - len(start) - ROOM_BYTES
     if len(name) > most:
         digest = hashlib.sha256(stream.encode("utf-8", "surrogatepass")).hexdigest()
@@ -28,9 +27,10 @@ def object_key(prefix: str, stream: str, part: int) -> str:
     return start + name + (f".part{part}" if part else "")
 
 
-def lifecycle_prefix(prefix: str) -> str:
-    """What the keys begin with that a lifecycle rule may delete in time."""
-    return f"{prefix}/{EXPIRING}/" if prefix else f"{EXPIRING}/"
+def key_prefixes(prefix: str) -> tuple[str, str]:
+    """What keys begin with: those that a lifecycle rule may delete in time, and those that must last."""
+    start = f"{prefix}/" if prefix else ""
+    return f"{start}{EXPIRING}/", f"{start}{LASTING}/"
 
 
 def _encoded(stream: str) -> str:
