@@ -94,16 +94,18 @@ class Adapters:
         if self._given_journal is not None or not self.settings.journal:
             return self._given_journal
         from dcs_upkeep.adapters import journals
+        from dcs_upkeep.adapters.journals.rows import ObsAccess
 
         url = self.settings.journal
         if not (self.host.keeps_files or journals.outlives_instance(url) or self.settings.journal_ephemeral):
             what = f"{url.split(':', 1)[0]}: is lost with the function's instance, and then duplicates are not recognised"
-            fix = "Use dynamodb://table?region=..., or set UPKEEP_JOURNAL_EPHEMERAL=1 to take it all the same."
+            fix = "Use obs://bucket/prefix?region=..., dynamodb://table?region=..., or set UPKEEP_JOURNAL_EPHEMERAL=1 all the same."
             raise SettingsError([Problem("UPKEEP_JOURNAL", what, fix)])
         # Event functions on FunctionGraph have no environment for boto3 to look into.
         user, password = self.host.setting("GEMINIDB_USER"), self.host.setting("GEMINIDB_PASSWORD")
         key_pair = (user, password) if user and password else None
-        return journals.open_journal(url, clock=self.clock, deadline=self.deadline, key_pair=key_pair)
+        obs = ObsAccess(self.account.keys, self.settings.region, self.settings.obs_endpoint)
+        return journals.open_journal(url, clock=self.clock, deadline=self.deadline, key_pair=key_pair, obs=obs)
 
     @cached_property
     def alarms(self) -> Alarms:

@@ -31,9 +31,16 @@ def listed() -> Mapping[str, Mapping[str, str]]:
     return {name: importlib.import_module(name).PERMISSIONS for name in names}
 
 
+def beside(name: str) -> tuple[str, ...]:
+    """Rights of a module's list that no call needs, and without which an answer would not say what is the matter."""
+    found: tuple[str, ...] = getattr(importlib.import_module(name), "PERMISSIONS_BESIDE", ())
+    return found
+
+
 def asked(*services: str) -> set[str]:
     """The rights at these services that the function itself needs; what only `doctor` asks is not among them."""
-    rights = {right for name, rights in listed().items() if ".local." not in name for right in rights.values()}
+    own = [name for name in listed() if ".local." not in name]
+    rights = {right for name in own for right in (*listed()[name].values(), *beside(name))}
     found = {right for right in rights if right.split(":")[0] in services}
     assert {right.split(":")[0] for right in found} == set(services), "a service without a right"
     return found

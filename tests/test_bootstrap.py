@@ -71,9 +71,33 @@ def test_on_a_platform_a_journal_that_ends_with_the_instance_has_to_be_asked_for
     assert journal_of("local", UPKEEP_JOURNAL=url).name == url
 
 
-def test_a_table_outlives_the_instance() -> None:
-    url = "dynamodb://runs?region=eu-central-1"
+@pytest.mark.parametrize("url", ["dynamodb://runs?region=eu-central-1", "obs://runs-bucket/upkeep?region=cn-north-4"])
+def test_a_table_and_a_bucket_outlive_the_instance(url: str) -> None:
     assert journal_of("functiongraph", UPKEEP_JOURNAL=url).name == url
+
+
+def test_a_journal_on_obs_loads_nothing_before_it_is_asked() -> None:
+    code = f"""
+import json, sys
+from dcs_upkeep import bootstrap
+from dcs_upkeep.adapters.hosts.local import LocalHost
+from dcs_upkeep.adapters.json_log import JsonLog
+from dcs_upkeep.adapters.clocks import SystemClock
+from dcs_upkeep.domain.settings import read_settings
+host = LocalHost({{**{SETTINGS!r}, "UPKEEP_JOURNAL": "obs://runs-bucket"}})
+print(bootstrap.Adapters(host, read_settings(host.setting), SystemClock(), JsonLog(SystemClock())).journal.name)
+print(json.dumps(sorted({LIBRARIES!r} & set(sys.modules))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines() == ["obs://runs-bucket?region=cn-north-4", "[]"]
+
+
+def test_a_bucket_is_where_the_settings_say_if_its_address_does_not() -> None:
+    assert journal_of("functiongraph", UPKEEP_JOURNAL="obs://runs-bucket", UPKEEP_REGION="la-south-2").site.region == "la-south-2"
+    settings = {"UPKEEP_JOURNAL": "obs://runs-bucket", "UPKEEP_OBS_ENDPOINT": "https://obs.example.com"}
+    assert journal_of("functiongraph", **settings).site.endpoint == "https://obs.example.com"
+    with pytest.raises(SettingsError, match="no region is named"):
+        journal_of("functiongraph", UPKEEP_JOURNAL="obs://runs-bucket", UPKEEP_REGION="")
 
 
 def test_a_journal_that_is_handed_in_takes_the_place_of_the_settings() -> None:

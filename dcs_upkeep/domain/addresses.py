@@ -60,7 +60,7 @@ def check_store(raw: str) -> str:
     """
     scheme, colon, rest = raw.partition(":")
     if not colon or not re.fullmatch(r"[a-z]+", scheme):
-        raise ValueError("Write sqlite:///path, dynamodb://table?region=<region> or memory:")
+        raise ValueError("Write obs://bucket/prefix?region=<region>, dynamodb://table?region=<region>, sqlite:///path or memory:")
     place, _, query = rest.partition("?")
     options = [option.partition("=")[::2] for option in re.split("[&;]", query)]
     told = _decoded(place)

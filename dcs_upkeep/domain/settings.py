@@ -176,8 +176,12 @@ class Settings:
     journal: str = _setting(
         "",
         check_store,
-        "`sqlite:///path`, `dynamodb://table?region=...&endpoint=...` or `memory:`; no user or password in it",
+        "`obs://bucket/prefix?region=...&endpoint=...`, `dynamodb://table?region=...&endpoint=...`, `sqlite:///path` or `memory:`; "
+        "no user or password in it",
         "none on a host; SQLite for the CLI",
+    )
+    obs_endpoint: str = _setting(
+        "", check_endpoint, "OBS endpoint of a journal whose address names none, instead of the region's", "the region's"
     )
     journal_ephemeral: bool = _setting(
         False,

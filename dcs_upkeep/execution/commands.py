@@ -11,7 +11,7 @@ from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult
 from dcs_upkeep.execution.coordinator import RunCoordinator
 from dcs_upkeep.journal import halt, run_index, run_overview
 
-NO_JOURNAL = "Set UPKEEP_JOURNAL, such as dynamodb://table?region=eu-central-1; the lever and the record of runs are kept there."
+NO_JOURNAL = "Set UPKEEP_JOURNAL, such as obs://bucket/prefix?region=cn-north-4; the lever and the record of runs are kept there."
 
 
 def execute_command(command: ControlCommand, ports: Ports, runs: RunCoordinator) -> RunResult:

@@ -42,7 +42,8 @@ Fleet = Annotated[Path | None, typer.Option(help="The emulator's fleet, a JSON f
 Instances = Annotated[int, typer.Option(min=1, max=5000, help="How many instances the emulator has.")]
 TimeScale = Annotated[float, typer.Option(min=0.1, max=1000, help="How much faster the emulator's time runs.")]
 JournalUrl = Annotated[
-    str | None, typer.Option("--journal", help="Where runs are kept: sqlite:///path, dynamodb://table?region=..., memory:")
+    str | None,
+    typer.Option("--journal", help="Where runs are kept: sqlite:///path, obs://bucket?region=..., dynamodb://table?region=..., memory:"),
 ]
 PlansFile = Annotated[Path, typer.Option("--plans", help="The file of reviewed plans.")]
 

@@ -16,8 +16,9 @@ import pytest
 from botocore import xform_name
 from samtranslator.yaml_helper import yaml_parse
 
+from dcs_upkeep.adapters.journals.obs import ENTRIES_PER_OBJECT, LONGEST_S
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
-from dcs_upkeep.local.doctor import topics
+from dcs_upkeep.local.doctor import obs, topics
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.deploy.test_package import BUILT
 from tests.deploy.test_terraform import blocks
@@ -159,6 +160,20 @@ def test_every_right_on_huawei_cloud_is_named() -> None:
     assert [one for one in asked("ces", "dcs", "smn") if f"`{one}`" not in text_of("deploy-lambda.md")] == []
 
 
+def test_the_rights_on_a_bucket_are_named() -> None:
+    assert [one for one in asked("obs") if f"`{one}`" not in text_of("journal.md")] == []
+
+
+def test_the_page_of_the_journal_says_what_holds_of_a_bucket() -> None:
+    page = text_of("journal.md")
+    assert f"the first {ENTRIES_PER_OBJECT:,} entries" in page
+    assert f"within {LONGEST_S:.0f} seconds" in page
+    assert f"{obs.KEEP_DAYS} days after the last change" in page
+    assert f"eight writers for {obs.PLACES} places" in page
+    assert obs.WRITERS == 8
+    assert f"{obs.WRITERS * obs.PLACES:,} appends and {(obs.WRITERS - 1) * obs.PLACES:,} reads" in text_of("operate.md")
+
+
 def test_every_parameter_and_variable_is_named() -> None:
     template = yaml_parse((ROOT / "template.yml").read_text(encoding="utf-8"))
     assert [name for name in template["Parameters"] if f"`{name}`" not in text_of("deploy-lambda.md")] == []
@@ -169,6 +184,6 @@ def test_the_doctor_s_own_rights_are_named_and_not_the_function_s() -> None:
     policies = (ROOT / "template.yml").read_text(encoding="utf-8") + (ROOT / "deploy" / "functiongraph" / "main.tf").read_text(
         encoding="utf-8"
     )
-    for right in topics.PERMISSIONS.values():
+    for right in (*topics.PERMISSIONS.values(), *obs.PERMISSIONS.values()):
         assert f"`{right}`" in text_of("operate.md")
         assert right not in policies

@@ -19,12 +19,21 @@ from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.domain.errors import UpkeepError
 from dcs_upkeep.domain.ports import Journal
+from tests.buckets import access
 from tests.end_to_end.shared_clock import SharedClock
 
 AWS_KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 HALTED = "halted"
 # The processes are forked from one that has imported this file, so that what an invocation loads late is loaded once.
-for name in ("adapters.dcs.sdk", "adapters.transport", "adapters.journals.dynamodb", "adapters.journals.sqlite", "adapters.topics.smn"):
+for name in (
+    "adapters.dcs.sdk",
+    "adapters.transport",
+    "adapters.journals.dynamodb",
+    "adapters.journals.sqlite",
+    "adapters.journals.obs_bucket",
+    "adapters.journals.obs",
+    "adapters.topics.smn",
+):
     importlib.import_module(f"dcs_upkeep.{name}")
 importlib.import_module("huaweicloudsdksmn.v2")
 # A session reads megabytes of JSON for its first client; one that has read them serves every process.
@@ -77,7 +86,7 @@ def invoke(task: Task, talk: Connection) -> None:
     """Handle the event, and answer with the report and what was appended, by kinds."""
     boto3.session.Session = lambda **_: WARM
     clock = SharedClock(task.clock)
-    journal = WatchedJournal(open_journal(task.journal, clock=clock), task, talk)
+    journal = WatchedJournal(open_journal(task.journal, clock=clock, obs=access()), task, talk)
     try:
         report = bootstrap.handle(task.event, host=LocalHost(task.environ), clock=clock, log=lambda *_, **__: None, journal=journal)
     except UpkeepError as err:

@@ -18,6 +18,7 @@ import pytest
 
 from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.local.emulator import Emulator, make_fleet
+from tests.buckets import BUCKET, access, url_of
 from tests.end_to_end import child
 from tests.end_to_end.shared_clock import SharedClock
 from tests.tables import create_table
@@ -126,7 +127,7 @@ class Lab:
         return self.start(event, **options).report
 
     def entries(self, run_id: str) -> list[dict[str, object]]:
-        return [entry for _, entry in open_journal(self.url, clock=self.clock).read(f"run/{run_id}")]
+        return [entry for _, entry in open_journal(self.url, clock=self.clock, obs=access()).read(f"run/{run_id}")]
 
     def sent(self) -> list[str]:
         """Every ID of every PUT that arrived."""
@@ -161,7 +162,12 @@ def lab(processes: ForkServerContext, tmp_path: Path, moto: str, monkeypatch: py
             table = f"journal-{uuid.uuid4()}"
             create_table(boto3.client("dynamodb", region_name="eu-central-1", endpoint_url=moto), table)
             url = f"dynamodb://{table}?region=eu-central-1&endpoint={moto}"
-        labs.append(Lab(Emulator(make_fleet(count, tags={"env": "test"}), clock=clock.monotonic).start(), clock, url, processes))
+        emu = Emulator(make_fleet(count, tags={"env": "test"}), clock=clock.monotonic).start()
+        if store == "obs":
+            emu.obs.create(BUCKET)
+            emu.obs.now = clock.now
+            url = url_of(emu)
+        labs.append(Lab(emu, clock, url, processes))
         return labs[-1]
 
     yield make

@@ -51,7 +51,7 @@ def approved(lab: Lab, event: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
+@pytest.mark.parametrize("store", ["sqlite", "dynamodb", "obs"])
 def test_at_every_append(store: str, when: str, lab: Callable[..., Lab]) -> None:
     kinds = entries_of_a_whole_run(lab(store), EVENT)
     assert {"claimed", "planned", "held", "sending", "sent", "watched", "reported", "left"} <= set(kinds)

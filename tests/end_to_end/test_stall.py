@@ -13,7 +13,7 @@ LATER_S = 500.0  # past the lease, the longest PUT and the skew
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-@pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
+@pytest.mark.parametrize("store", ["sqlite", "dynamodb", "obs"])
 def test_a_stalled_owner_that_wakes_after_it_was_taken_over_sends_nothing_more(store: str, attempt: int, lab: Callable[..., Lab]) -> None:
     """Frozen when this attempt is on record and has not left yet; time has gone on when it wakes."""
     one = lab(store)
@@ -31,7 +31,7 @@ def test_a_stalled_owner_that_wakes_after_it_was_taken_over_sends_nothing_more(s
     assert len(sent) == len(set(sent))
 
 
-@pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
+@pytest.mark.parametrize("store", ["sqlite", "dynamodb", "obs"])
 def test_of_eight_concurrent_deliveries_one_runs(store: str, lab: Callable[..., Lab]) -> None:
     """Time stands still until the other seven have their answer, so that whoever won is still at work."""
     one = lab(store)

@@ -17,9 +17,10 @@ from moto.sns.models import sns_backends
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
 from dcs_upkeep.domain.errors import UpkeepError
-from dcs_upkeep.local.doctor import checks
+from dcs_upkeep.local.doctor import checks, obs
 from dcs_upkeep.local.doctor.finding import Finding
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
+from tests.buckets import emulator, url_of
 from tests.fakes import FakeClock
 from tests.local.test_cli import cli
 from tests.tables import create_table
@@ -299,3 +300,16 @@ def test_it_says_what_must_protect_the_addresses(examine: Callable[..., list[Fin
     assert "IAM or App" in of(examine(), "APIG").fix
     assert not [one for one in examine() if one.what == "UPKEEP_HTTP_ANONYMOUS"]
     assert of(examine(UPKEEP_HTTP_ANONYMOUS="1"), "UPKEEP_HTTP_ANONYMOUS").state == "look"
+
+
+def test_a_journal_on_obs_is_looked_at_more_closely(examine: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the same address as the rest, and with the same key pair."""
+    monkeypatch.setattr(obs, "PLACES", 5)
+    clock = FakeClock()
+    with emulator(clock) as emu:
+        found = examine(UPKEEP_JOURNAL=url_of(emu))
+        assert of(found, "journal").state == "ok"
+        assert of(found, "journal: race").state == "ok"
+        assert of(found, "journal: lifecycle").state == "look"
+        emu.obs.buckets.clear()
+        assert "Create the bucket upkeep-journal" in of(examine(UPKEEP_JOURNAL=url_of(emu)), "journal").said

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from random import SystemRandom
 
+from dcs_upkeep.adapters.account import Keys
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import JournalError, RecordError
 from dcs_upkeep.domain.lifetimes import FOREVER, TTL_S
@@ -15,12 +17,26 @@ MAX_BYTES = 300_000  # an item of DynamoDB holds 400 KB, names and all
 
 
 @dataclass(frozen=True, slots=True)
+class ObsAccess:
+    """What a journal on OBS needs beside its address. `region`, `endpoint`: where the address names none.
+
+    `keys`: the account's; its pace is not OBS's. `random`: for the waits between two attempts.
+    """
+
+    keys: Keys
+    region: str = ""
+    endpoint: str = ""
+    random: Callable[[], float] = field(default_factory=lambda: SystemRandom().random)
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """What a store may need beside its address. `key_pair`: user and password of the DynamoDB API; None: boto3 finds its own."""
 
     clock: Clock
     deadline: Deadline
     key_pair: tuple[str, str] | None = field(default=None, repr=False)
+    obs: ObsAccess | None = None
 
 
 def to_text(stream: str, entry: Mapping[str, object]) -> str:

@@ -1,6 +1,6 @@
 """`doctor`: what would go wrong at three in the morning, found in the afternoon.
 
-It reads. The one thing that it writes is an entry in a stream of its own in the journal, which the store forgets in time.
+It reads. All that it writes are entries in streams of its own in the journal, which the store forgets in time.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dcs_upkeep.domain.errors import CloudError, Problem, SeqTakenError, Setting
 from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, name_to_write, read_settings
+from dcs_upkeep.local.doctor import obs
 from dcs_upkeep.local.doctor.finding import Finding
 from dcs_upkeep.local.doctor.topics import look_at
 from dcs_upkeep.local.progress import Silent
@@ -222,6 +223,7 @@ def _journal(adapters: Adapters) -> Iterator[Finding]:
         return
     if journal.durable:
         yield Finding("ok", what, f"{journal.name}: written, read back, and a second entry at the same place refused")
+        yield from obs.look_at(journal)
     else:
         yield Finding("look", what, f"{journal.name} ends with the process", "Use dynamodb: or sqlite: to remember runs.")
 

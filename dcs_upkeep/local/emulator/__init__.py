@@ -1,4 +1,4 @@
-"""A loopback stand-in for Huawei Cloud DCS v2 and SMN, which fails on purpose and remembers the truth.
+"""A loopback stand-in for Huawei Cloud DCS v2, SMN, Cloud Eye and OBS, which fails on purpose and remembers the truth.
 
     with Emulator(make_fleet(24)) as emu:
         client = DcsClient.new_builder().with_endpoint(emu.url)...
@@ -10,6 +10,7 @@ from .emulator import DEMO_AK, DEMO_PROJECT_ID, DEMO_SK, Emulator
 from .faults import Fault
 from .fleet import Instance, make_fleet
 from .inprocess import BodyCutError, ConnectionDroppedError, NoAnswerError, TimedOutError
+from .obs import Bucket, LifecycleRule
 from .truth import Execution, Message, Record, Truth
 
 __all__ = [
@@ -17,11 +18,13 @@ __all__ = [
     "DEMO_PROJECT_ID",
     "DEMO_SK",
     "BodyCutError",
+    "Bucket",
     "ConnectionDroppedError",
     "Emulator",
     "Execution",
     "Fault",
     "Instance",
+    "LifecycleRule",
     "Message",
     "NoAnswerError",
     "Record",

@@ -31,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     fault_fields, fleet_fields = list_fields(Fault), list_fields(Instance)
     parser = argparse.ArgumentParser(
         prog="python -m dcs_upkeep.local.emulator",
-        description="Plays Huawei Cloud DCS, SMN and Cloud Eye on 127.0.0.1. It needs no account and changes nothing anywhere.",
+        description="Plays Huawei Cloud DCS, SMN, Cloud Eye and OBS on 127.0.0.1. It needs no account and changes nothing anywhere.",
         epilog=f"fault kinds:\n{kinds}\n\nfields of a fault:\n{fault_fields}\n\nfields of an instance:\n{fleet_fields}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--changes", metavar="FILE", help='JSON: a list of {"at_s": 60, "instance_id": ..., "appendonly": "no"}')
     parser.add_argument("--quota", metavar="CALLS/S", type=read_quota, help="429 beyond so many calls in so many seconds")
     parser.add_argument("--keys-until", type=float, metavar="S", help="the keys are refused from so many seconds on")
+    parser.add_argument("--bucket", metavar="NAME", help="make a bucket of OBS, for a journal at obs://NAME?endpoint=<url>")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="let the clock run X times as fast")
     parser.add_argument("--latency-s", type=float, default=0.0, metavar="S", help="real seconds added to each call")
@@ -81,6 +82,8 @@ def make_emulator(arguments: argparse.Namespace) -> Emulator:
             key_valid_until=arguments.keys_until,
         )
         emulator.listen()
+        if arguments.bucket:
+            emulator.obs.create(arguments.bucket)
         source = arguments.faults
         for fault in faults:
             emulator.add_fault(fault)

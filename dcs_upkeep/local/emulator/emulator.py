@@ -20,6 +20,7 @@ from .fleet_state import FleetState
 from .gateway import Gateway
 from .inprocess import Answered, hand_over
 from .keys import KeyRing
+from .obs import ObsService
 from .overviews import OverviewService
 from .quota import Quota
 from .server import Server
@@ -46,7 +47,7 @@ def utc_now() -> datetime:
 
 
 class Emulator:
-    """A loopback server that plays DCS v2, SMN and Cloud Eye. Use it in a `with`, or call `start()` and `close()`.
+    """A loopback server that plays DCS v2, SMN, Cloud Eye and OBS. Use it in a `with`, or call `start()` and `close()`.
 
     `clock`: seconds, any origin; share it with the code under test so that nothing sleeps. Default: real time times
     `time_scale`. `base_date`: the date that the clock's first value stands for in created_at, updated_at, launched_at.
@@ -58,6 +59,7 @@ class Emulator:
     `key_valid_until`: the first key pair, or its token, is 401 from so many seconds after the start; `rotate_keys` gives
     another. Five wrong signatures in a row lock a key for five minutes. See `truth.key_locks`.
     `rules`: fields of `dcs.Rules`, e.g. partial_execution=True, region_knows_stop_start=False, task_refuses=True.
+    Buckets of OBS are made with `obs.create`.
     What single instances do, e.g. flap, vanish or hide their tags, is told by the fields of `Instance`; how answers
     fail, by `faults.KINDS`; what changes when, by `at` and `change`.
     """
@@ -96,6 +98,7 @@ class Emulator:
         self._routes = OverviewService(self._state).routes() + DcsService(self._state, read_rules).routes()
         self._routes += SmnService(topics, self.truth, self.timeline.now).routes()
         self._routes += self.backups.routes() + self.alarms.routes()
+        self.obs = ObsService(self.timeline)
         self._plan = FaultPlan()
         for fault in faults:
             self.add_fault(fault)
@@ -105,7 +108,7 @@ class Emulator:
         self._stopping = threading.Event()
         self._wait = sleep or self._stopping.wait
         self._gateway = Gateway(
-            self._routes, self._keys, limit, self._state, project_id, self._plan, self.truth, self.timeline,
+            self._routes, self.obs, self._keys, limit, self._state, project_id, self._plan, self.truth, self.timeline,
             wall_clock, self._wait, latency_s, read_rules.numeric_codes, on_request,
         )  # fmt: skip
         self._port = port
@@ -247,7 +250,7 @@ class Emulator:
         self._state.execute(instance_id, action, by="other")
 
     def add_fault(self, fault: Fault) -> None:
-        known = {route.operation for route in self._routes} | {"any"}
+        known = {route.operation for route in (*self._routes, *self.obs.routes)} | {"any"}
         if fault.operation not in known:
             raise ValueError(f"unknown operation {fault.operation!r} in a fault; known: {', '.join(sorted(known))}")
         self._plan.add(fault)

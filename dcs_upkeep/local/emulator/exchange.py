@@ -12,14 +12,18 @@ from typing import Any, Literal
 from .truth import Record
 
 Transport = Literal["send", "half", "trickle", "slow_head", "close", "hang"]
-SMN_OPERATIONS = ("publish", "attributes")  # their errors have a shape of their own
+# Their errors have a shape of their own.
+SMN_OPERATIONS = ("publish", "attributes")
+OBS_OPERATIONS = (
+    "append", "put_object", "get_object", "head_object", "delete_object", "list_objects", "get_lifecycle", "get_versioning",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Answer:
     """An HTTP answer, and how its bytes go out.
 
-    `payload` is sent as JSON unless `text` is given. `transport`: `send` all of it, send `half` of it and close,
+    `payload` is sent as JSON unless `text` or, as it is, `raw` is given. `transport`: `send` all of it, send `half` of it and close,
     `trickle` the body a byte every `pause_s`, send the head a line every `pause_s` (`slow_head`), `close` without a
     byte, or `hang` until the client or the emulator goes away.
     """
@@ -27,6 +31,7 @@ class Answer:
     status: int
     payload: object = None
     text: str | None = None
+    raw: bytes | None = None
     content_type: str = "application/json"
     transport: Transport = "send"
     pause_s: float = 0.0
@@ -35,6 +40,8 @@ class Answer:
     def body(self) -> bytes:
         if self.status == 204:
             return b""
+        if self.raw is not None:
+            return self.raw
         text = json.dumps(self.payload) if self.text is None else self.text
         return text.encode()
 
@@ -44,7 +51,10 @@ class Answer:
         return {"X-Request-Id": request_id, **of_body, **self.extra_headers}
 
     def error_code(self) -> str | None:
-        """The error code in the payload, in the DCS or the SMN shape."""
+        """The error code in the payload, in the DCS, the SMN or the OBS shape."""
+        if self.text is not None and self.content_type == "application/xml":
+            found = re.search(r"<Code>(\w+)</Code>", self.text)
+            return found[1] if found else None
         if not isinstance(self.payload, Mapping):
             return None
         code = self.payload.get("error_code", self.payload.get("code"))
@@ -63,6 +73,7 @@ class Call:
     query: Mapping[str, str]
     body: bytes
     record: Record
+    headers: Mapping[str, str] = field(default_factory=dict)
     dry: bool = False
     spared: frozenset[str] = field(default_factory=frozenset)
     temper: Mapping[str, Any] = field(default_factory=dict)
@@ -142,3 +153,11 @@ def spell_with_digits(answer: Answer) -> Answer:
     if not code.startswith("DCS.") or code == "DCS.4049" or not isinstance(answer.payload, Mapping):
         return answer
     return replace(answer, payload={**answer.payload, "error_code": f"111{answer.status}{code[-3:]}"})
+
+
+def obs_error(status: int, code: str, call: Call, message: str = "") -> Answer:
+    """An error of OBS: XML, with the code and no more than a sentence (API reference, error response)."""
+    request_id = call.record.request_id
+    text = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message or code}</Message>'
+    text += f"<RequestId>{request_id}</RequestId></Error>"
+    return Answer(status, text=text, content_type="application/xml", extra_headers={"x-obs-request-id": request_id})

@@ -6,7 +6,7 @@ import random
 import uuid
 from dataclasses import replace
 
-from .exchange import SMN_OPERATIONS, Answer, Call, Transport, dcs_error, gateway_error, smn_error
+from .exchange import OBS_OPERATIONS, SMN_OPERATIONS, Answer, Call, Transport, dcs_error, gateway_error, obs_error, smn_error
 from .faults import Fault
 from .fleet_state import FleetState
 from .quota import over_quota
@@ -15,12 +15,22 @@ from .rows import task_of
 LISTS = (
     "results", "instances", "redis_config", "tasks", "flavors", "statistics", "alarm_histories", "backup_record_response",
 )  # fmt: skip
+# Of the kinds that the gateway would answer otherwise: what OBS answers.
+OBS_ERRORS = {
+    "429": (429, "TooManyRequests"),
+    "401": (403, "InvalidAccessKeyId"),
+    "403": (403, "AccessDenied"),
+    "500": (500, "InternalError"),
+    "503": (503, "SlowDown"),
+}
 MADE_UP = "00000000-dead-4bad-8bad-{:012d}"
 
 
 def short_circuit(fault: Fault, call: Call) -> Answer | None:
     """The answer of a fault that keeps the request from the service; None if the service is to see it."""
     request_id = call.record.request_id
+    if call.record.operation in OBS_OPERATIONS and fault.kind in OBS_ERRORS:
+        return obs_error(*OBS_ERRORS[fault.kind], call)
     match fault.kind:
         case "429":
             return over_quota(call.record, 200, 300, fault.retry_after_s)
@@ -30,11 +40,15 @@ def short_circuit(fault: Fault, call: Call) -> Answer | None:
             if call.record.operation in SMN_OPERATIONS:
                 return smn_error(403, "SMN.0001", "You do not have permission to perform this operation.", request_id)
             return dcs_error(403, "DCS.2003", "You do not have permission to perform this operation.")
+        case "503":
+            return Answer(503, text="<html><body>503 Service Unavailable</body></html>", content_type="text/html")
         case "500":
             return _internal_error(call)
         case "502_html":
             page = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
             return Answer(502, text=page, content_type="text/html")
+        case "error" if call.record.operation in OBS_OPERATIONS:
+            return obs_error(fault.status, fault.code, call, fault.message)
         case "error":
             return dcs_error(fault.status, fault.code, fault.message)
         case "hang":
@@ -133,6 +147,8 @@ def _corrupt_row(fault: Fault, row: dict[str, object]) -> dict[str, object]:
 
 
 def _internal_error(call: Call) -> Answer:
+    if call.record.operation in OBS_OPERATIONS:
+        return obs_error(500, "InternalError", call)
     if call.record.operation in SMN_OPERATIONS:
         return gateway_error(500, "APIGW.0601", "Internal server error.", call.record.request_id)
     return dcs_error(500, "DCS.5000", "Internal service error.")

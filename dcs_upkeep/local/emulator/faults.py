@@ -16,6 +16,7 @@ KINDS = {
     "403": "no permission: DCS.2003",
     "ungranted": "403 DCS.2003 for a request that names one of `ids`; others do not meet it",
     "500": "DCS.5000 in JSON",
+    "503": "too much at once: SlowDown of OBS; a page of a proxy from others",
     "502_html": "an HTML page of a proxy",
     "error": "the given status, code and message",
     "hang": "the request is read and never answered",
@@ -62,11 +63,13 @@ class Fault:
     """One planned failure; `KINDS` says what each kind does.
 
     `operation`: "put", "list", "show", "configs", "tasks", "flavors", "statistics", "counts", "copy", "backups", "alarms",
-    "publish", "attributes", or "any".
+    "publish", "attributes"; of OBS "append", "get_object", "put_object", "head_object", "delete_object", "list_objects",
+    "get_lifecycle", "get_versioning"; or "any".
     It skips the first `after` matching requests, then fires `times` times (None: always). `instance_id`: only requests
-    that name this ID match. `page`: only lists of this page match, counted from 1. The rest belongs to single kinds:
-    `ids` (rows and PUT results), `word` (odd_result), `field` (no_field, null_field), `executed` (2xx kinds), `status`,
-    `code` and `message` (error), `retry_after_s` (429), `for_s` (flap, gone, busy), `delay_s` (slow, trickle, slow_head).
+    that name this ID, or this key of an object, match. `page`: only lists of this page match, counted from 1. The rest
+    belongs to single kinds: `ids` (rows and PUT results), `word` (odd_result), `field` (no_field, null_field), `executed`
+    (2xx kinds), `status`, `code` and `message` (error), `retry_after_s` (429), `for_s` (flap, gone, busy), `delay_s` (slow,
+    trickle, slow_head).
     Requests refused for their signature or their quota meet no fault.
     """
 

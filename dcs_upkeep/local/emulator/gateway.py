@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, unquote
 
-from .exchange import SMN_OPERATIONS, Answer, Call, Route, dcs_error, gateway_error, smn_error, spell_with_digits
+from . import obs_signature
+from .exchange import SMN_OPERATIONS, Answer, Call, Route, dcs_error, gateway_error, obs_error, smn_error, spell_with_digits
 from .fault_effects import arm, change_fleet, corrupt, short_circuit
 from .faults import FaultPlan
 from .fleet_state import FleetState
 from .keys import KeyRing
+from .obs import ObsService
 from .quota import Quota
 from .signature import SignedRequest
 from .timeline import Timeline
 from .truth import Record, Truth
+
+OBS_CODES = {"signature": "SignatureDoesNotMatch", "locked_key": "InvalidAccessKeyId", "expired_key": "InvalidAccessKeyId"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Gateway:
     """All that a connection needs to answer a request."""
 
     routes: list[Route]
+    obs: ObsService
     keys: KeyRing
     quota: Quota | None
     state: FleetState
@@ -42,18 +47,19 @@ class Gateway:
         """Record the request, check who asks, let a due fault have its way, and ask the service."""
         self.timeline.catch_up()
         path = unquote(request.path)
-        route, values = self._find_route(request.method, path)
+        of_obs = self.obs.concerns(request)
+        route, values = self.obs.find_route(request, path) if of_obs else self._find_route(request.method, path)
         query = _read_query(request.query)
         operation = route.operation if route else "unknown"
         record = self.truth.begin(operation, request.method, path, query, self.timeline.now(), connection)
-        call = Call(values, query, request.body, record)
+        call = Call(values, query, request.body, record, request.headers)
         record.ids, record.action = _named_ids(call), _named_action(call)
         if self.on_request:
             self.on_request(record)
         if self.latency_s:
             self.wait(self.latency_s)
             self.timeline.catch_up()
-        answer = self._refuse(request, route, values, record)
+        answer = self._refuse_at_obs(request, route, call) if of_obs else self._refuse(request, route, values, record)
         if answer is None and route is not None:
             answer = self._serve(route, call)
         assert answer is not None
@@ -84,6 +90,14 @@ class Gateway:
         if route.operation in SMN_OPERATIONS:
             return smn_error(403, "SMN.0001", "No permission for this project.", record.request_id)
         return dcs_error(401, "DCS.1004", "The project ID in the URL does not match the token.")
+
+    def _refuse_at_obs(self, request: SignedRequest, route: Route | None, call: Call) -> Answer | None:
+        """OBS is a service of its own: it has no share in the quota of the gateway, knows no project, and refuses with 403."""
+        call.record.access_key = obs_signature.access_key(request)
+        if refusal := self.keys.refuse(request, obs_now=self.obs.now() if self.obs.now else self.wall_clock()):
+            call.record.refused = refusal.reason
+            return obs_error(403, OBS_CODES.get(refusal.reason, refusal.text), call)
+        return obs_error(405, "MethodNotAllowed", call) if route is None else None
 
     def _serve(self, route: Route, call: Call) -> Answer:
         fault = self.plan.take(route.operation, call.record.ids, _page(call))
@@ -116,10 +130,10 @@ def _page(call: Call) -> int | None:
 
 
 def _named_ids(call: Call) -> tuple[str, ...]:
-    """The instance IDs a request names: in its path, its query, or the body of a status PUT."""
+    """The instance IDs a request names: in its path, its query, or the body of a status PUT; at OBS the key of the object."""
     ids = _put_body(call).get("instances", [])
     in_body = [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
-    elsewhere = (call.path_values.get("instance_id"), call.query.get("instance_id"))
+    elsewhere = (call.path_values.get("instance_id"), call.query.get("instance_id"), call.path_values.get("key"))
     return tuple(in_body + [one for one in elsewhere if one])
 
 

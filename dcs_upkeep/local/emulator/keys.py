@@ -7,12 +7,26 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
-from .signature import Keys, Refusal, SignedRequest, find_fault_before_signature, find_fault_in_token, is_signed_with
+from . import obs_signature, signature
+from .signature import Keys, Refusal, SignedRequest
 from .truth import KeyLock, Truth
 
 # Five wrong signatures in a row lock a key for five minutes.
 WRONG_SIGNATURES, LOCK_S = 5, 300.0
+
+
+class Scheme(Protocol):
+    """A way of signing: `signature` for the API gateway, `obs_signature` for OBS."""
+
+    def access_key(self, request: SignedRequest) -> str: ...
+
+    def find_fault_before_signature(self, request: SignedRequest, *, known: bool, now: datetime) -> Refusal | None: ...
+
+    def find_fault_in_token(self, request: SignedRequest, keys: Keys) -> Refusal | None: ...
+
+    def is_signed_with(self, request: SignedRequest, sk: str) -> bool: ...
 
 
 class KeyRing:
@@ -39,17 +53,21 @@ class KeyRing:
             self._keys.append(new)
             return new
 
-    def refuse(self, request: SignedRequest) -> Refusal | None:
-        """Why this request is 401, or None. A wrong signature counts towards the lock of its key."""
-        ak = request.access_key
+    def refuse(self, request: SignedRequest, *, obs_now: datetime | None = None) -> Refusal | None:
+        """Why this request is not let in, or None. A wrong signature counts towards the lock of its key.
+
+        `obs_now`: it is for OBS, where it is now so late.
+        """
+        rules: Scheme = signature if obs_now is None else obs_signature
+        ak = rules.access_key(request)
         held = [keys for keys in reversed(self._keys) if keys.ak == ak]
-        if refusal := find_fault_before_signature(request, known=bool(held), now=self._wall_clock()):
+        if refusal := rules.find_fault_before_signature(request, known=bool(held), now=obs_now or self._wall_clock()):
             return refusal
         with self._lock:
             now = self._now()
             if now < self._locked_until.get(ak, now):
                 return Refusal("locked_key", "verify aksk signature fail: the access key is locked for wrong signatures")
-            signer = next((keys for keys in held if is_signed_with(request, keys.sk)), None)
+            signer = next((keys for keys in held if rules.is_signed_with(request, keys.sk)), None)
             if signer is None:
                 self._count_wrong(ak, now)
                 return Refusal("signature", "verify aksk signature fail: signature mismatch")
@@ -57,7 +75,7 @@ class KeyRing:
             if signer.valid_until is not None and now >= signer.valid_until:
                 what = "security token" if signer.security_token else "access key"
                 return Refusal("expired_key", f"the {what} is expired or no longer exists")
-            return find_fault_in_token(request, signer)
+            return rules.find_fault_in_token(request, signer)
 
     def _count_wrong(self, ak: str, now: float) -> None:
         self._wrong[ak] += 1

@@ -77,7 +77,7 @@ class Connection(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._exchange()
 
-    do_PUT = do_POST = do_DELETE = do_GET
+    do_PUT = do_POST = do_DELETE = do_HEAD = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay silent: `truth.requests` is the log."""
@@ -85,6 +85,9 @@ class Connection(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if len(body) < length:  # the caller died while it wrote: what is not whole is not carried out
+            self.close_connection = True
+            return
         path, _, query = self.path.partition("?")
         # http.client sends header values as latin-1 bytes of UTF-8 text; the signature is over the text.
         sent = self.headers.items()

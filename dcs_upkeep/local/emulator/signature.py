@@ -63,6 +63,11 @@ class SignedRequest:
         return self.authorization().get("SignedHeaders", "").split(";")
 
 
+def access_key(request: SignedRequest) -> str:
+    """The key it says it was signed with, empty if it says none."""
+    return request.access_key
+
+
 def find_fault_before_signature(request: SignedRequest, *, known: bool, now: datetime) -> Refusal | None:
     """What is wrong before the signature is reckoned: scheme, key, signed headers, date."""
     if request.scheme != SCHEME:
