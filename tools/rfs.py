@@ -30,7 +30,10 @@ CHANGED = (
     ('version = "1.78.5"', 'version = ">= 1.74.0"'),
     ('required_version = ">= 1.5"', 'required_version = ">= 1.3"'),  # what `optional` in a type needs; 1.5 was for the check
     (", where it is in a bucket of the region already; instead of package_file.", ": put it into a bucket of the region first."),
-    ("Name the package once: package_file for a zip on this machine, or package_url for one that is in OBS.", "Set package_url: RFS takes no file."),
+    (
+        "Name the package once: package_file for a zip on this machine, or package_url for one that is in OBS.",
+        "Set package_url: RFS takes no file.",
+    ),
 )
 PACKAGE = """# The zip is in a bucket already: RFS reads no file.
 locals {

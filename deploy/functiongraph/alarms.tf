@@ -10,8 +10,9 @@ resource "huaweicloud_lts_stream" "this" {
 }
 
 locals {
-  # Words of one line, as Log Tank Service cuts it: JSON's quotes, colons and brackets divide, dots and underscores do not.
-  words_run_failed = "run.reported and report_version and (failed or partial or fault)"
+  # Words of one line, as Log Tank Service cuts it: JSON's quotes, colons and brackets divide, dots and underscores do not. What a sweep
+  # says always holds the word failed, so that a run is told by its report_version, and a sweep that failed by its level.
+  words_run_failed = "run.reported and (fault or (report_version and (failed or partial)) or (sweep and resumed and error))"
   words_run        = "run.reported and report_version"
   words_not_fine   = "instance.verified and not (completed or accepted or skipped)"
   notify           = var.alarm_user != ""

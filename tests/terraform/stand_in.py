@@ -47,9 +47,7 @@ class Block(SetNestedBlock):
 
 def attribute(name: str, words: str) -> schema.Attribute:
     kind, type_name, *more = words.split()
-    return schema.Attribute(
-        name, TYPES[type_name], **{kind: True}, requires_replace="new" in more, sensitive="sensitive" in more
-    )
+    return schema.Attribute(name, TYPES[type_name], **{kind: True}, requires_replace="new" in more, sensitive="sensitive" in more)
 
 
 def nested(name: str, told: Mapping[str, Any]) -> Block:

@@ -79,7 +79,12 @@ def test_the_default_has_a_private_bucket_whose_rule_ends_with_the_journal_s_own
     (function,) = workspace.made("fgs_function")
     settings = json.loads(function["user_data"])
     assert settings["UPKEEP_JOURNAL"] == f"obs://{bucket['bucket']}/journal?region=cn-north-4" == workspace.outputs()["journal"]
-    assert (function["timeout"], function["runtime"], function["handler"], function["memory_size"]) == (21600, "Python3.12", "handler.handler", 512)
+    assert (function["timeout"], function["runtime"], function["handler"], function["memory_size"]) == (
+        21600,
+        "Python3.12",
+        "handler.handler",
+        512,
+    )
     timers = [json.loads(one["event_data"]) for one in workspace.made("fgs_function_trigger") if one["type"] == "TIMER"]
     assert [(one["name"], one["schedule"], json.loads(one["user_event"])) for one in timers] == [("sweep", "5m", {"command": "sweep"})]
 
@@ -157,7 +162,9 @@ def test_the_three_alarms_ring_at_the_topic_of_reports(workspace: Workspace) -> 
     assert set(rules) == {"dcs-upkeep-run-failed", "dcs-upkeep-silence"}
     silence = rules["dcs-upkeep-silence"]
     assert (silence["trigger_condition_count"], silence["trigger_condition_frequency"]) == (3, 3)
-    assert [(one["condition"], one["number"], one["search_time_range"], one["search_time_range_unit"]) for one in silence["keywords_requests"]] == [("<", 1, 24, "hour")]
+    assert [
+        (one["condition"], one["number"], one["search_time_range"], one["search_time_range_unit"]) for one in silence["keywords_requests"]
+    ] == [("<", 1, 24, "hour")]
     for rule in rules.values():
         ((notice,),) = (rule["notification_save_rule"],)
         assert rule["send_notifications"] is True

@@ -36,7 +36,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"UPKEEP_JOURNAL": "memory:"}}, "Only names that begin with UPKEEP_, and none that another variable sets."),
     ({"settings": MANY}, "FunctionGraph takes 20 variables, and seven are set here."),
     ({"settings": {"UPKEEP_SETTINGS": "x" * 3001}}, "FunctionGraph takes 4,096 characters of variables in all."),
-    ({"subscriptions": [{"protocol": "http", "endpoint": "http://x"}]}, "A protocol is email, sms, https, dingding, wechat, feishu or welink."),
+    (
+        {"subscriptions": [{"protocol": "http", "endpoint": "http://x"}]},
+        "A protocol is email, sms, https, dingding, wechat, feishu or welink.",
+    ),
     ({"subscriptions": [{"protocol": "sms", "endpoint": "13800000000"}]}, "An endpoint is an address for email"),
     ({"subscriptions": [{"protocol": "https", "endpoint": "http://x"}]}, "An endpoint is an address for email"),
     ({"subscriptions": [SUBSCRIBERS[0], SUBSCRIBERS[0]]}, "Name each subscriber once, 100 at most."),
@@ -82,10 +85,10 @@ def test_a_timeout_beyond_the_life_of_the_key_pair_is_told_and_not_refused(plann
 @pytest.mark.parametrize(
     ("file", "old", "new", "words"),
     [
-        ("topics.tf", "services_publish_allowed = \"ces\"", "service_publish_allowed = \"ces\"", "Unsupported argument"),
+        ("topics.tf", 'services_publish_allowed = "ces"', 'service_publish_allowed = "ces"', "Unsupported argument"),
         ("function.tf", "  memory_size = 512\n", "", "Missing required argument"),
-        ("alarms.tf", "\"max\"", "\"maximum\"", "the documents list max|min|average|sum|variance"),
-        ("rights.tf", "type        = \"AX\"", "type        = \"XX\"", "the documents list AX|XA"),
+        ("alarms.tf", '"max"', '"maximum"', "the documents list max|min|average|sum|variance"),
+        ("rights.tf", 'type        = "AX"', 'type        = "XX"', "the documents list AX|XA"),
     ],
     ids=["misspelt", "missing", "not listed", "no type"],
 )
