@@ -5,7 +5,7 @@ variable "package_file" {
   default     = ""
   validation {
     condition     = var.package_file == "" || fileexists(var.package_file)
-    error_message = "There is no such file. Build it by make package HOST=functiongraph, and write its path as seen from where terraform runs, or from the root."
+    error_message = "There is no such file. Build it by make package HOST=functiongraph, and write its path in full, or as seen from this folder."
   }
 }
 

@@ -175,6 +175,8 @@ def test_the_console_s_page_says_what_terraform_makes() -> None:
     page = text_of("deploy-functiongraph-console.md")
     for name in ("words_run_failed", "words_run"):
         assert f"`{search(name)}`" in page
+    for name in ("words_run", "words_not_fine"):
+        assert f"\n{search(name)}\n" in text_of("operate.md")
     assert set(re.findall(r"`(UPKEEP_\w+)`", page)) - set(SETTING_FIELDS) == set()
     assert "140 days" in page
     assert 'prefix  = "journal/expiring"' in (FOLDER / "journal.tf").read_text(encoding="utf-8")

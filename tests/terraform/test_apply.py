@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.terraform.workspace import Workspace
+from tests.terraform.stand_in import KNOWN
+from tests.terraform.workspace import DEPLOY, Workspace
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 URL = "https://a-bucket.obs.cn-north-4.myhuaweicloud.com/dcs-upkeep.zip"
@@ -220,3 +221,37 @@ def test_the_example_is_complete(workspace: Workspace, package: Path) -> None:
 def test_files_are_formatted_and_valid(workspace: Workspace) -> None:
     assert workspace.run("validate", "-no-color").returncode == 0
     assert workspace.run("fmt", "-check", "-no-color").stdout == ""
+
+
+OLD = Path(__file__).parent / "version_0_1"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ({"report_email": "a@b.c", "schedule_enabled": True}, {"subscriptions": SUBSCRIBERS[:1], "schedule_enabled": True}, None),
+        ({"report_email": "a@b.c", **GEMINIDB}, {"subscriptions": SUBSCRIBERS[:1], **GEMINIDB}, GEMINIDB["journal"]),
+        ({}, {"journal": "none"}, ""),
+    ],
+    ids=["without a journal, to one", "with GeminiDB", "without a journal, as it was"],
+)
+def test_a_deployment_of_0_1_is_upgraded_in_place(tmp_path: Path, before: dict[str, Any], after: dict[str, Any], kept: str | None) -> None:
+    """docs/deploy-functiongraph.md, "Upgrade from 0.1": function, topics and log stay what they are; a mail has to be confirmed again."""
+    sources = {path.name: path.read_text(encoding="utf-8").replace('">= 1.77.0"', f'"{KNOWN["version"]}"') for path in OLD.glob("*.tf")}
+    made = Workspace(tmp_path, sources)
+    made.init()
+    old = {key: value for key, value in GIVEN.items() if key != "alarm_user"}
+    assert made.apply(**old, **before).returncode == 0
+    there = {
+        kind: {one["id"] for one in made.made(kind)} for kind in ("fgs_function", "smn_topic", "lts_group", "lts_stream", "identity_agency")
+    }
+    for path in made.folder.glob("*.tf"):
+        path.unlink()
+    for path in DEPLOY.glob("*.tf"):
+        (made.folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    done = made.apply(**GIVEN, **after)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(ids <= {one["id"] for one in made.made(kind)} for kind, ids in there.items())
+    assert [one["endpoint"] for one in made.made("smn_subscription")] == [one["endpoint"] for one in after.get("subscriptions", [])]
+    assert kept is None or made.outputs()["journal"] == kept
+    assert "0 added, 0 changed, 0 destroyed" in said(made.apply(**GIVEN, **after))

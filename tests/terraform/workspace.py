@@ -50,7 +50,7 @@ class Workspace:
             "TF_IN_AUTOMATION": "1",
         }
         words = (str(self.folder), *words)
-        return subprocess.run([sys.executable, "-c", PROGRAM, *words], env=env, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run([sys.executable, "-c", PROGRAM, *words], env=env, capture_output=True, text=True, check=False, timeout=600)
 
     def give(self, **variables: Any) -> None:
         (self.folder / "terraform.tfvars.json").write_text(json.dumps(variables), encoding="utf-8")
