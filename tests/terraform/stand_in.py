@@ -1,7 +1,7 @@
 """A stand-in for the provider of Huawei Cloud: it takes the arguments that the provider's documents name, and keeps what is made in a folder.
 
 A misspelt argument, a missing one, or a value that the documents do not list fails, as do the few rules of the services that a policy or a
-trigger can break. Terraform starts it by itself; `CLOUD` says where what is made is kept.
+trigger can break. The tests serve it from their own process; started by Terraform itself, STAND_IN_CLOUD says where what is made is kept.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import os
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 from tf import iface, runner, schema, types
 from tf.blocks import SetNestedBlock
+from tf.gen import tfplugin_pb2_grpc as rpc
+from tf.provider import ProviderServicer
 
 KNOWN = json.loads((Path(__file__).parent / "resources.json").read_text(encoding="utf-8"))
 TYPES = {
@@ -32,10 +36,6 @@ GLOBAL = {"obs", "iam"}
 def known(value: object) -> bool:
     """Whether a value is there and is not told only when it is applied. A bounded unknown comes as msgpack's own type."""
     return isinstance(value, str | bool | int | float | list | dict)
-
-
-def cloud() -> Path:
-    return Path(os.environ["STAND_IN_CLOUD"])
 
 
 class Block(SetNestedBlock):
@@ -132,13 +132,12 @@ def object_rules(given: Mapping[str, Any]) -> Iterator[str]:
         yield f"there is no file {given['source']}"
 
 
-def agency_rules(given: Mapping[str, Any]) -> Iterator[str]:
+def agency_rules(given: Mapping[str, Any], roles: set[str]) -> Iterator[str]:
     if (given["delegated_domain_name"] is None) == (given["delegated_service_name"] is None):
         yield "one of delegated_domain_name and delegated_service_name"
-    there = {one["name"] for one in made("huaweicloud_identity_role")}
     asked = {role for block in given["project_role"] for role in block["roles"]} | set(given["all_resources_roles"] or ())
-    if asked - there:
-        yield f"there is no role {sorted(asked - there)}"
+    if asked - roles:
+        yield f"there is no role {sorted(asked - roles)}"
 
 
 def destination_rules(given: Mapping[str, Any]) -> Iterator[str]:
@@ -162,15 +161,9 @@ RULES = {
     "fgs_function_trigger": trigger_rules,
     "obs_bucket": bucket_rules,
     "obs_bucket_object": object_rules,
-    "identity_agency": agency_rules,
     "fgs_async_invoke_configuration": destination_rules,
     "smn_subscription": subscription_rules,
 }
-
-
-def made(kind: str) -> list[dict[str, Any]]:
-    """Everything of this type that is in the cloud."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(cloud().glob(f"{kind}--*.json"))]
 
 
 def computed(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,7 +188,8 @@ def computed(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 class Resource(iface.Resource):
     kind: str
 
-    def __init__(self, provider: iface.Provider) -> None: ...
+    def __init__(self, provider: StandIn) -> None:
+        self._cloud = provider.cloud
 
     @classmethod
     def get_name(cls) -> str:
@@ -212,7 +206,7 @@ class Resource(iface.Resource):
 
     def create(self, ctx: Any, planned: Any) -> Any:
         state = {key: value if known(value) else None for key, value in planned.items()}
-        for one in RULES.get(self.kind.removeprefix("huaweicloud_"), lambda _: ())(state):
+        for one in self._refusals(state):
             ctx.diagnostics.add_error("The cloud refused it", f"{self.kind}: {one}")
             return None
         state |= computed(self.kind, state)
@@ -229,7 +223,7 @@ class Resource(iface.Resource):
 
     def update(self, ctx: Any, current: Any, planned: Any) -> Any:
         state = {key: current.get(key) if value is types.Unknown else value for key, value in planned.items()}
-        for one in RULES.get(self.kind.removeprefix("huaweicloud_"), lambda _: ())(state):
+        for one in self._refusals(state):
             ctx.diagnostics.add_error("The cloud refused it", f"{self.kind}: {one}")
             return current
         self._path(state).write_text(json.dumps(state), encoding="utf-8")
@@ -238,19 +232,27 @@ class Resource(iface.Resource):
     def delete(self, ctx: Any, current: Any) -> None:
         self._path(current).unlink()
 
+    def _refusals(self, state: Mapping[str, Any]) -> Iterator[str]:
+        name = self.kind.removeprefix("huaweicloud_")
+        if name == "identity_agency":
+            paths = self._cloud.glob("huaweicloud_identity_role--*.json")
+            yield from agency_rules(state, {json.loads(path.read_text(encoding="utf-8"))["name"] for path in paths})
+        if rules := RULES.get(name):
+            yield from rules(state)
+
     def _path(self, state: Mapping[str, Any]) -> Path:
-        return cloud() / f"{self.kind}--{re.sub(r'[^A-Za-z0-9-]', '_', str(state['id']))}.json"
+        return self._cloud / f"{self.kind}--{re.sub(r'[^A-Za-z0-9-]', '_', str(state['id']))}.json"
 
 
 class StandIn(iface.Provider):
-    def __init__(self, full_name: str) -> None:
-        self._full_name = full_name
+    def __init__(self, cloud: Path) -> None:
+        self.cloud = cloud
 
     def get_model_prefix(self) -> str:
         return ""
 
     def full_name(self) -> str:
-        return self._full_name
+        return "registry.terraform.io/huaweicloud/huaweicloud"
 
     def get_provider_schema(self, diags: Any) -> schema.Schema:
         return schema.Schema(attributes=[attribute("region", "optional string")])
@@ -266,5 +268,14 @@ class StandIn(iface.Provider):
         return [type(kind, (Resource,), {"kind": kind}) for kind in KNOWN["resources"]]
 
 
+def serve(cloud: Path, socket: Path) -> grpc.Server:
+    """The stand-in as a server in this process, for Terraform to attach to: no process is started for each of its steps."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=10))
+    rpc.add_ProviderServicer_to_server(ProviderServicer(StandIn(cloud)), server)
+    server.add_insecure_port(f"unix://{socket}")
+    server.start()
+    return server
+
+
 if __name__ == "__main__":
-    runner.run_provider(StandIn("registry.terraform.io/huaweicloud/huaweicloud"), ["stand_in"])
+    runner.run_provider(StandIn(Path(os.environ["STAND_IN_CLOUD"])), ["stand_in"])

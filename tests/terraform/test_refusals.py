@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.terraform.stand_in import KNOWN
 from tests.terraform.test_apply import GEMINIDB, GIVEN, SUBSCRIBERS
 from tests.terraform.workspace import DEPLOY, Workspace
 
@@ -104,6 +105,14 @@ def test_what_the_documents_do_not_name_fails(tmp_path: Path, file: str, old: st
 
 def test_another_version_of_the_provider_is_not_taken(tmp_path: Path) -> None:
     sources = {path.name: path.read_text(encoding="utf-8").replace('"1.78.5"', '"1.78.6"') for path in DEPLOY.glob("*.tf")}
-    done = Workspace(tmp_path, sources).run("init", "-no-color", "-input=false")
+    done = Workspace(tmp_path, sources, installed=True).run("init", "-no-color", "-input=false")
     assert done.returncode == 1
     assert "1.78.6" in done.stderr
+
+
+def test_the_pinned_version_is_found_and_applied(tmp_path: Path) -> None:
+    made = Workspace(tmp_path, installed=True)
+    made.init()
+    assert f'version     = "{KNOWN["version"]}"' in (made.folder / ".terraform.lock.hcl").read_text(encoding="utf-8")
+    assert made.apply(**GIVEN).returncode == 0
+    assert len(made.made("fgs_function")) == 1
