@@ -9,12 +9,12 @@ override TARGET := $(PYTHON)
 override PYTHON := python3
 endif
 
-.PHONY: demo check test lint types sam schemas readme bench package locks soak clean
+.PHONY: demo check test lint types sam terraform schemas readme bench package locks soak clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
 
-check: ## set up, then lint, strict types, sam validate and all tests
+check: ## set up, then lint, strict types, sam validate, terraform and all tests
 	$(PYTHON) tools/dev.py check
 
 test: ## set up, then the tests alone; ARGS="-k name" for some, ARGS="-n 0" on one core
@@ -29,6 +29,9 @@ types: ## mypy --strict
 sam: ## sam validate --lint
 	$(PYTHON) tools/dev.py sam
 
+terraform: ## deploy/functiongraph applied with every set of variables, by Terraform and a stand-in for the provider
+	$(PYTHON) tools/dev.py terraform $(ARGS)
+
 readme: ## write the README's tables from the code
 	$(PYTHON) tools/dev.py readme
 
@@ -41,7 +44,7 @@ bench: ## start-up, memory and sending, each against the API page's own sample
 soak: ## SEEDS=100000 (or from..to): that many simulations, each seed judged by every invariant
 	$(PYTHON) tools/dev.py soak --seeds $(SEEDS) $(ARGS)
 
-package: ## HOST=functiongraph|lambda PYTHON=3.12 (or TARGET=3.12): a zip in dist/
+package: ## HOST=functiongraph|lambda PYTHON=3.12 (or TARGET=3.12): a zip in dist/; HOST=rfs: a template for RFS
 	$(PYTHON) tools/dev.py package --host $(HOST) --python $(TARGET) $(ARGS)
 
 locks: ## make the requirements*.txt locks again from pyproject.toml (needs uv)

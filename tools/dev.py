@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 import venv
@@ -101,12 +102,33 @@ def sam(_: Sequence[str]) -> None:
     run([python, "-m", "samcli", "validate", "--lint", "--template", "template.yml"], **quiet)
 
 
+def has_terraform() -> bool:
+    """Whether Terraform's wheel, and the stand-in's script, run here: on Linux with x86-64 and glibc 2.35 or later."""
+    name, version = platform.libc_ver()
+    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    return sys.platform == "linux" and platform.machine() == "x86_64" and name == "glibc" and numbers >= (2, 35)
+
+
+def terraform(args: Sequence[str]) -> None:
+    """deploy/functiongraph applied by Terraform, in an environment of its own: it pins what the tests need otherwise."""
+    if not has_terraform():
+        print(
+            "SKIPPED: make terraform. It needs Linux on x86-64 with glibc 2.35 or later; nothing was applied here.",
+            file=sys.stderr,
+            flush=True,
+        )
+        return
+    python = environment("requirements-terraform.txt")
+    run([python, *pytest_words(["--confcutdir=tests/terraform", *(args or ["tests/terraform"])])])
+
+
 def check(_: Sequence[str]) -> None:
     """All of it."""
     wheels()
     lint(())
     types(())
     sam(())
+    terraform(())
     test(())
 
 
@@ -130,11 +152,12 @@ def locks(_: Sequence[str]) -> None:
     for name, extras in LOCKS.items():
         fixed = ["--generate-hashes", "--universal", "--python-version", "3.11", "--no-header", "--quiet"]
         run(["uv", "pip", "compile", "pyproject.toml", *fixed, *extras, "-o", name])
-    run(["uv", "pip", "compile", "tools/sam.in", *fixed, "-o", "requirements-sam.txt"])
+    for name in ("sam", "terraform"):
+        run(["uv", "pip", "compile", f"tools/{name}.in", *fixed, "-o", f"requirements-{name}.txt"])
 
 
 TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
-    one.__name__: one for one in (demo, check, test, lint, types, sam, schemas, readme, bench, package, locks, soak)
+    one.__name__: one for one in (demo, check, test, lint, types, sam, terraform, schemas, readme, bench, package, locks, soak)
 }
 
 

@@ -18,6 +18,8 @@ import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from tools import rfs
+
 ROOT = Path(__file__).resolve().parent.parent
 PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_28_x86_64")
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -144,7 +146,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def main() -> None:
     """Build one, and say how large it is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--host", choices=sorted(LOCKS))
+    parser.add_argument("--host", choices=[*sorted(LOCKS), "rfs"], help="rfs: not a zip but the template of deploy/functiongraph for RFS")
     parser.add_argument("--fetch", type=Path, metavar="DIR", help="only download into this folder the wheels that the tests need")
     parser.add_argument("--python", default="3.12", help="the platform's Python (default 3.12)")
     parser.add_argument("--geminidb", action="store_true", help="with boto3, for a journal on GeminiDB")
@@ -155,7 +157,11 @@ def main() -> None:
         fetch(options.fetch, python_at_hand(options.python), GEMINIDB_LOCK)
         return
     if options.host is None:
-        parser.error("--host is missing: functiongraph or lambda")
+        parser.error("--host is missing: functiongraph, lambda or rfs")
+    if options.host == "rfs":
+        made = rfs.build(options.output)
+        print(f"{made.relative_to(ROOT) if made.is_relative_to(ROOT) else made}: {made.stat().st_size / 1e3:.1f} KB")
+        return
     made = build(options.host, options.python, options.output, geminidb=options.geminidb, wheels=options.wheels)
     compiled = "with bytecode" if find_interpreter(options.python) else f"without bytecode (no Python {options.python} is at hand)"
     print(f"{made.relative_to(ROOT) if made.is_relative_to(ROOT) else made}: {made.stat().st_size / 1e6:.1f} MB, {compiled}")

@@ -1,5 +1,9 @@
 region       = "cn-north-4"
 project_id   = "0123456789abcdef0123456789abcdef"
 project_name = "cn-north-4"
-package_url  = "https://example-bucket.obs.cn-north-4.myhuaweicloud.com/dcs-upkeep-functiongraph-py312.zip"
-report_email = "sre@example.com"
+package_file = "../../dist/dcs-upkeep-functiongraph-py312.zip"
+alarm_user   = "name-of-an-iam-user"
+
+subscriptions = [
+  { protocol = "email", endpoint = "sre@example.com" },
+]

@@ -25,14 +25,29 @@ variable "name" {
   type        = string
   description = "Prefix of everything that is made."
   default     = "dcs-upkeep"
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,38}[a-z0-9]$", var.name))
+    error_message = "Write 3 to 40 small letters, digits and hyphens, a letter first and no hyphen last: a bucket's name is made of it."
+  }
 }
 
 variable "package_url" {
   type        = string
-  description = "OBS address of the zip that `make package HOST=functiongraph` built."
+  description = "OBS address of the zip, where it is in a bucket of the region already; instead of package_file."
+  default     = ""
   validation {
-    condition     = startswith(var.package_url, "https://")
-    error_message = "Upload the zip to an OBS bucket of the region and write its https address."
+    condition     = var.package_url == "" || startswith(var.package_url, "https://")
+    error_message = "Write the https address that OBS shows for the zip."
+  }
+}
+
+variable "timeout" {
+  type        = number
+  description = "How long one invocation may take, in seconds. A run goes on in further ones; the key pair that the platform hands out lasts a day."
+  default     = 21600
+  validation {
+    condition     = var.timeout >= 3 && var.timeout <= 259200
+    error_message = "FunctionGraph takes 3 to 259200 seconds. Less than 60 is of no use to a run."
   }
 }
 
@@ -90,11 +105,51 @@ variable "plans_only" {
 
 variable "journal" {
   type        = string
-  description = "Where runs are recorded: dynamodb://<table>?region=<region>&endpoint=https://<GeminiDB>. Empty for none: then duplicates are not told, and flush is refused."
+  description = "Where runs are recorded: obs makes a bucket; obs://<bucket>/<folder>?region=<region> or dynamodb://<table>?region=<region>&endpoint=https://<GeminiDB> name one that is there; none leaves duplicates untold and flush refused."
+  default     = "obs"
+  validation {
+    condition     = contains(["obs", "none"], var.journal) || can(regex("^obs://[a-z0-9][a-z0-9.-]{2,62}/[^?]*[^?/][?]region=", var.journal)) || startswith(var.journal, "dynamodb://")
+    error_message = "Write obs, none, obs://<bucket>/<folder>?region=<region>, or dynamodb://<table>?region=<region>&endpoint=https://<address>."
+  }
+}
+
+variable "bucket_name" {
+  type        = string
+  description = "Name of the bucket that is made, where the one that is made up is taken: names are shared by all customers."
   default     = ""
   validation {
-    condition     = var.journal == "" || startswith(var.journal, "dynamodb://")
-    error_message = "Write dynamodb://<table>?region=<region>&endpoint=https://<address>."
+    condition     = var.bucket_name == "" || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket_name))
+    error_message = "Write 3 to 63 small letters, digits and hyphens."
+  }
+}
+
+variable "encrypt_bucket" {
+  type        = bool
+  description = "Encrypt what is in the bucket with keys that OBS keeps (SSE-OBS); they need no rights. Set false where the region has none."
+  default     = true
+}
+
+variable "only_instances" {
+  type        = list(string)
+  description = "IDs of the instances that the function may act on; empty for all of the project. Reading is not limited by it."
+  default     = []
+  validation {
+    condition     = length(var.only_instances) <= 100 && alltrue([for one in var.only_instances : can(regex("^[0-9a-f-]{36}$", one))])
+    error_message = "Write at most 100 instance IDs, such as 4c8a3b1e-0000-4000-8000-000000000000."
+  }
+}
+
+variable "settings" {
+  type        = map(string)
+  description = "Further settings of the function (docs/settings.md), such as UPKEEP_NOTIFY."
+  default     = {}
+  validation {
+    condition = alltrue([
+      for one in keys(var.settings) : startswith(one, "UPKEEP_") && !contains([
+        "UPKEEP_REGION", "UPKEEP_PROJECT_ID", "UPKEEP_TOPICS", "UPKEEP_ALLOWED_ACTIONS", "UPKEEP_MAX_INSTANCES", "UPKEEP_PLANS_ONLY", "UPKEEP_JOURNAL"
+      ], one)
+    ])
+    error_message = "Only names that begin with UPKEEP_, and none that another variable sets."
   }
 }
 
@@ -130,10 +185,73 @@ variable "make_nat" {
   default     = false
 }
 
-variable "report_email" {
+variable "subscriptions" {
+  type = list(object({
+    protocol  = string
+    endpoint  = string
+    keyword   = optional(string)
+    client_id = optional(string)
+  }))
+  description = "Who gets reports and alarms: email, sms, https, and the bots dingding, wechat, feishu and welink. Each has to be confirmed within 48 hours."
+  default     = []
+  validation {
+    condition     = alltrue([for one in var.subscriptions : contains(["email", "sms", "https", "dingding", "wechat", "feishu", "welink"], one.protocol)])
+    error_message = "A protocol is email, sms, https, dingding, wechat, feishu or welink."
+  }
+  validation {
+    condition = alltrue([
+      for one in var.subscriptions : can(regex(
+        lookup({ email = "^[^@ ]+@[^@ ]+$", sms = "^[+][0-9]{6,20}$", welink = "^.+$" }, one.protocol, "^https://."), one.endpoint
+      ))
+    ])
+    error_message = "An endpoint is an address for email, a number with its country such as +8613800000000 for sms, a group account for welink, and an https address for the others."
+  }
+  validation {
+    condition     = length(var.subscriptions) <= 100 && length(distinct([for one in var.subscriptions : "${one.protocol} ${one.endpoint}"])) == length(var.subscriptions)
+    error_message = "Name each subscriber once, 100 at most."
+  }
+}
+
+variable "bot_secrets" {
+  type        = map(string)
+  description = "Endpoint of a bot in subscriptions -> its signing key (dingding, feishu) or its client secret (welink)."
+  default     = {}
+  sensitive   = true
+}
+
+variable "alarm_user" {
   type        = string
-  description = "An address that gets reports; empty for none."
-  default     = ""
+  description = "Name of the IAM user in whose name Log Tank Service sends its alarms (My Credentials shows it). Empty: it sends none."
+}
+
+variable "alarm_language" {
+  type        = string
+  description = "Language of those alarms."
+  default     = "en-us"
+  validation {
+    condition     = contains(["en-us", "zh-cn"], var.alarm_language)
+    error_message = "Write en-us or zh-cn."
+  }
+}
+
+variable "report_services" {
+  type        = list(string)
+  description = "Services that may publish to the topic of reports, by their names in topic policies. Cloud Eye is ces; Log Tank Service sends through AOM, which is apm."
+  default     = ["ces", "apm"]
+  validation {
+    condition     = length(var.report_services) <= 10 && alltrue([for one in var.report_services : can(regex("^[a-z]{2,20}$", one))])
+    error_message = "Write names of services in small letters, such as ces."
+  }
+}
+
+variable "silent_for_days" {
+  type        = number
+  description = "Alarm when no run was reported for so many days; made with the schedule."
+  default     = 7
+  validation {
+    condition     = var.silent_for_days >= 1 && var.silent_for_days <= 7
+    error_message = "Write 1 to 7 days."
+  }
 }
 
 variable "log_days" {

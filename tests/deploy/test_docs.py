@@ -21,7 +21,7 @@ from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
 from dcs_upkeep.local.doctor import obs, topics
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.deploy.test_package import BUILT
-from tests.deploy.test_terraform import blocks
+from tests.deploy.test_terraform import FOLDER, blocks, search
 from tests.rights import asked
 from tests.tables import create_table
 from tools import dev
@@ -29,7 +29,8 @@ from tools import dev
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 TABLE, REGION = "runs-of-the-docs", "eu-central-1"
-NOT_HERE = ("aws", "sam", "terraform")  # these reach for a real cloud
+NOT_HERE = ("aws", "sam", "terraform", "hcloud", "s")  # these reach for a real cloud; tests/terraform looks at hcloud's
+SHELL = ("cp", "sed")
 
 
 def text_of(name: str) -> str:
@@ -72,7 +73,7 @@ def surroundings(moto: str) -> Iterator[dict[str, str]]:
 
 def test_there_are_commands_and_each_is_of_a_program_that_is_known_here() -> None:
     assert len(commands()) > 10
-    assert {command.split()[0] for _, command in commands()} == {"python", "make", *NOT_HERE}
+    assert {command.split()[0] for _, command in commands()} == {"python", "make", *NOT_HERE, *SHELL}
 
 
 def test_every_command_of_this_tool_runs_in_the_order_of_its_page(surroundings: dict[str, str], tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_every_make_command_is_one_that_a_test_runs(command: str) -> None:
     assert target in dev.TARGETS
     if target == "package":
         options = dict(word.split("=", 1) for word in given)
-        assert (options["HOST"], options.get("ARGS", "")) in BUILT
+        assert (options["HOST"], options.get("ARGS", "")) in {*BUILT, ("rfs", "")}  # test_terraform.py makes the template
     assert f"tools/dev.py {target}" in shown_by(*shlex.split(command)[1:])
 
 
@@ -177,13 +178,47 @@ def test_the_page_of_the_journal_says_what_holds_of_a_bucket() -> None:
 def test_every_parameter_and_variable_is_named() -> None:
     template = yaml_parse((ROOT / "template.yml").read_text(encoding="utf-8"))
     assert [name for name in template["Parameters"] if f"`{name}`" not in text_of("deploy-lambda.md")] == []
-    assert [name for name in blocks("variables.tf", "variable") if f"`{name}`" not in text_of("deploy-functiongraph.md")] == []
+    table = re.search(r"\n\| variable \| is \|\n(.*?)\n\n", text_of("deploy-functiongraph.md"), re.DOTALL)[1]  # type: ignore[index]
+    variables = blocks("variable")
+    assert [name for name in variables if f"`{name}`" not in table] == []
+    first = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines()[1:]]
+    assert [name for names in first for name in names if name not in variables] == []
+    assert f"{variables['timeout']['default']} (6 hours)" in table
+
+
+def test_the_console_s_page_says_what_terraform_makes() -> None:
+    page = text_of("deploy-functiongraph-console.md")
+    for name in ("words_run_failed", "words_run"):
+        assert f"`{search(name)}`" in page
+    for name in ("words_run", "words_not_fine"):
+        assert f"\n{search(name)}\n" in text_of("operate.md")
+    assert set(re.findall(r"`(UPKEEP_\w+)`", page)) - set(SETTING_FIELDS) == set()
+    assert "140 days" in page
+    assert 'prefix  = "journal/expiring"' in (FOLDER / "journal.tf").read_text(encoding="utf-8")
+    for made in ("dcs-upkeep-requests", "dcs-upkeep-alarms", "dcs-upkeep-reports", "dcs-upkeep-run-failed", "dcs-upkeep-silence"):
+        assert made in page
+        assert f'"${{var.name}}{made.removeprefix("dcs-upkeep")}"' in "".join(
+            path.read_text(encoding="utf-8") for path in FOLDER.glob("*.tf")
+        )
+
+
+@pytest.mark.parametrize("name", ["deploy-functiongraph.md", "deploy-functiongraph-console.md"])
+def test_the_pages_of_huawei_cloud_say_that_nobody_applied_them_and_that_mails_are_to_be_confirmed(name: str) -> None:
+    text = text_of(name).lower()
+    assert "othing here was applied to a real account" in text
+    assert "within 48 hours" in text
+
+
+def test_each_heading_that_a_link_names_is_there() -> None:
+    for page in DOCS:
+        for target, anchor in re.findall(r"\]\(([\w.-]*)#([\w-]+)\)", page.read_text(encoding="utf-8")):
+            headings = re.findall(r"^#+ (.*)$", (page.parent / (target or page.name)).read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+            assert anchor in slugs, f"{page.name}: {target}#{anchor}"
 
 
 def test_the_doctor_s_own_rights_are_named_and_not_the_function_s() -> None:
-    policies = (ROOT / "template.yml").read_text(encoding="utf-8") + (ROOT / "deploy" / "functiongraph" / "main.tf").read_text(
-        encoding="utf-8"
-    )
+    policies = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "template.yml", *sorted(FOLDER.glob("*.tf"))))
     for right in (*topics.PERMISSIONS.values(), *obs.PERMISSIONS.values()):
         assert f"`{right}`" in text_of("operate.md")
         assert right not in policies
