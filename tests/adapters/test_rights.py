@@ -18,7 +18,7 @@ from huaweicloudsdksmn.v2 import SmnClient
 
 from tests.rights import PLACES, ROOT, listed, module_name, sources
 
-AWS = ("dynamodb", "lambda", "secretsmanager", "sns")
+AWS = ("dynamodb", "lambda", "secretsmanager", "sns", "sqs")
 
 
 @cache
@@ -57,6 +57,6 @@ def test_the_core_calls_no_cloud() -> None:
 def test_a_right_is_written_as_its_cloud_writes_it(name: str) -> None:
     for right in listed()[name].values():
         service, *rest = right.split(":")
-        assert service in ("dcs", "smn", "ces", "functiongraph", "sns", "dynamodb", "lambda", "secretsmanager")
+        assert service in ("dcs", "smn", "ces", "functiongraph", "sns", "dynamodb", "lambda", "secretsmanager", "sqs")
         assert len(rest) == (2 if service in ("dcs", "smn", "ces", "functiongraph") else 1)
         assert "*" not in right

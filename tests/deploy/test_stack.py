@@ -16,12 +16,15 @@ import pytest
 
 import handler
 from dcs_upkeep import bootstrap
-from dcs_upkeep.domain.errors import RefusedError
+from dcs_upkeep.domain.errors import RefusedError, UpkeepError
+from dcs_upkeep.local.dead_letters import Verdict
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
+from dcs_upkeep.local.redrive import Answers, DeadLetterQueue, redrive
 from tests.contexts import LambdaContext
 from tests.deploy.log_filters import matches
 from tests.deploy.stack import ACCOUNT, REGION, Stack, client, of_type, transformed, values_of
 from tests.fakes import FakeClock
+from tests.local.lambda_api import lambda_api
 
 DAY_S = 86_400.0
 WEEKLY = {"action": "restart", "select": {"tags": {"upkeep": "weekly"}}}
@@ -275,6 +278,40 @@ def test_events_in_the_dead_letter_queue_ring(deployed: Deployed) -> None:
     client("cloudwatch").put_metric_data(Namespace="AWS/SQS", MetricData=[data])
     deployed.clock.sleep(60)
     assert deployed.rings("DeadLetterAlarm")
+
+
+def test_a_night_that_failed_is_sent_again_in_the_morning_and_is_carried_out_as_that_night_s_run(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Lambda's destination keeps in the stack's queue goes back by the command, late as it is, and once."""
+    stack, event = deployed.stack, deployed.stack.fired("plan", deployed.clock.now())
+    deployed.emu.add_fault(Fault("list", "403", times=1))
+    with pytest.raises(UpkeepError) as failed:
+        deployed.handle(event)
+    arn = client("lambda").get_function_configuration(FunctionName=stack.made["Function"])["FunctionArn"]
+    record = {
+        "requestContext": {"requestId": "r1", "functionArn": f"{arn}:$LATEST", "condition": "RetriesExhausted"},
+        "requestPayload": event,
+        "responsePayload": {"errorMessage": str(failed.value), "errorType": type(failed.value).__name__},
+    }
+    queue = stack.made["DeadLetterQueue"]
+    client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(record))
+    deployed.clock.sleep(6 * 3600)
+    told: list[str] = []
+    with lambda_api() as api:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", api.url)
+        answers = Answers(lambda letter: letter.verdict is Verdict.LATE, told.append)
+        assert redrive(DeadLetterQueue(queue, look_s=0), stack.made["Function"], None, deployed.clock, answers) == 0
+        ((name, sent),) = api.accepted
+    assert name == stack.made["Function"]
+    assert "403" in told[0]
+    report, again = deployed.handle(sent), deployed.handle(sent)
+    assert report is not None
+    assert again is not None
+    assert report["counts"] == {"completed": 4}
+    assert (report["trigger"]["kind"], report["trigger"]["id"]) == ("scheduler", event["run_id"])
+    assert again["replayed"]
+    assert "Messages" not in client("sqs").receive_message(QueueUrl=queue)
 
 
 def test_every_alarm_goes_to_the_topic_of_reports(deployed: Deployed) -> None:
