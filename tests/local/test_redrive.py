@@ -143,6 +143,17 @@ def test_only_who_calls_the_function_may_say_when_it_was_sent_again() -> None:
     assert runs({**again, "sent_again_at": "2026-11-24T10:00:00Z"}) == [], "nor in the future"
 
 
+def test_on_huawei_cloud_a_person_writes_it_into_the_record_of_the_mail() -> None:
+    kept = {
+        "timestamp": "2026-11-24T03:00:09.000Z",
+        "request_context": {"request_id": "failed-1", "condition": "UnhandledInvocationError"},
+        "request_payload": json.dumps(SCHEDULED),
+        "response_payload": "{}",
+    }
+    assert runs(kept) == []
+    assert len(runs({**kept, "sent_again_at": "2026-11-24T09:00:00Z"})) == 1
+
+
 def test_what_failed_again_is_taken_out_of_its_records() -> None:
     event: Any = REQUEST
     for again in range(6):
