@@ -11,13 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from dcs_upkeep import bootstrap
+from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
+from dcs_upkeep.local.dead_letters import DeadLetter, Verdict
 from dcs_upkeep.local.demo import let_alarms_fire
 from dcs_upkeep.local.doctor.checks import examine
 from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment, user_name
 from dcs_upkeep.local.event_files import fill_in
+from dcs_upkeep.local.redrive import Answers, DeadLetterQueue, redrive
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 from dcs_upkeep.triggers.plans_file import load_plans
 
@@ -148,6 +151,33 @@ def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = 
     if as_json:
         typer.echo(json.dumps([finding.as_json() for finding in found], indent=2))
     raise typer.Exit(NOT_ALL if any(finding.state == "fail" for finding in found) else OK)
+
+
+@app.command("redrive")
+def send_again(
+    queue: Annotated[str, typer.Option(help="The address of the dead-letter queue: DeadLetterQueueUrl of the stack.")],
+    function: Annotated[str | None, typer.Option(help="The function that gets them back; without it they are only shown.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing. What is older than it allows is left.")] = False,
+    late: Annotated[bool, typer.Option("--late", help="With --yes: send that too; its age counts from now.")] = False,
+    plans: PlansFile = bootstrap.PLANS_PATH,
+) -> None:
+    """Show what waits in the dead-letter queue on AWS, and send it back to the function."""
+    surface = Terminal()
+
+    def tell(text: str) -> None:
+        surface.out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def wanted(letter: DeadLetter) -> bool:
+        if yes:
+            return late or letter.verdict is not Verdict.LATE
+        return typer.confirm("   Remove it?" if letter.verdict is Verdict.DONE else "   Send it?")
+
+    try:
+        known = load_plans(plans.read_bytes()) if plans.exists() else None
+        stuck = redrive(DeadLetterQueue(queue), function, known, SystemClock(), Answers(wanted, tell))
+    except UpkeepError as err:
+        surface.fail(str(err), NOT_ALL)
+    raise typer.Exit(NOT_ALL if stuck and function else OK)
 
 
 def _read_event(surface: Terminal, event: str, here: Environment) -> object:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from dcs_upkeep.domain.model import Trigger, TriggerKind
+from dcs_upkeep.domain.problems import join
 from dcs_upkeep.triggers.delivery import Delivery, DeliveryItem, RunIdScope, StartRun
 from dcs_upkeep.triggers.envelopes import Envelope, find_envelope
-from dcs_upkeep.triggers.failure_records import is_failure_record, read_failure_record
+from dcs_upkeep.triggers.failure_records import SENT_AGAIN, is_failure_record, read_failure_record, sent_again_at
 from dcs_upkeep.triggers.foreign import Foreign, look_closer, recognise
 from dcs_upkeep.triggers.http_requests import header_lists, http_trigger
 from dcs_upkeep.triggers.json_input import InvalidJsonError, check_depth, decode, is_prose, parse_twice_encoded
@@ -102,6 +103,13 @@ class _Opening:
         if self.failures > MOST_FAILURES:
             what = f"records of failed invocations stand one inside the other, more than {MOST_FAILURES} deep"
             return [parser.refuse(part.trigger, part.path, what, "Send the event that is in them.")]
+        if envelopes == 0 and self.failures == 1:
+            # Only whoever calls the function itself may say so: a queue or a topic could bring the record late once more.
+            try:
+                parser = replace(parser, sent_again=sent_again_at(event))
+            except ValueError:
+                where = join(part.path, SENT_AGAIN)
+                return [parser.refuse(part.trigger, where, "this is not a valid time", "Write it as ISO 8601, or leave it out.")]
         return self.carried(read_failure_record(event, part.path, part.trigger, parser), replace(parser, trusted=False), envelopes)
 
     def _opened(self, envelope: Envelope, event: Event, part: Part, parser: PayloadParser, envelopes: int) -> list[DeliveryItem]:

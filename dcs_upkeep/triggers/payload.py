@@ -41,7 +41,10 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PayloadParser:
-    """Reads what one event carries. `plans` None: there is no `plans.json`. `trusted`: it came as it is, not inside another envelope."""
+    """Reads what one event carries. `plans` None: there is no `plans.json`. `trusted`: it came as it is, not inside another envelope.
+
+    `sent_again`: when a person sent the event again, from which its age counts.
+    """
 
     scope: RunIdScope
     plans: PlansFile | None
@@ -49,6 +52,7 @@ class PayloadParser:
     plans_only: bool = False
     http_anonymous: bool = False
     trusted: bool = True
+    sent_again: datetime | None = None
 
     def run_id(self, trigger: Trigger) -> str:
         """Kind, key, and a short digest of what else must not be mixed up: host, function, region, project."""
@@ -144,6 +148,7 @@ class PayloadParser:
         """An event that is too old, or from too far in the future. An event without a time is neither."""
         if time is None:
             return None
+        time = max(time, self.sent_again) if self.sent_again else time
         if self.now - time > timedelta(seconds=expires_after_s):
             what = f"the event is from {time.isoformat()}, more than {expires_after_s:g} s ago"
             return Problem("time", what, "Send a new one, or raise expires_after_s.")

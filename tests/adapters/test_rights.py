@@ -22,7 +22,7 @@ from tests.rights import PLACES, ROOT, listed, module_name, sources
 # No SDK is used for OBS: these are the methods of `obs_bucket.Bucket`.
 OBS = {name for name in vars(Bucket) if name.startswith(("append_", "get_"))}
 HUAWEI = ("dcs", "smn", "ces", "functiongraph", "obs")
-AWS = ("dynamodb", "lambda", "secretsmanager", "sns")
+AWS = ("dynamodb", "lambda", "secretsmanager", "sns", "sqs")
 
 
 @cache
@@ -61,6 +61,6 @@ def test_the_core_calls_no_cloud() -> None:
 def test_a_right_is_written_as_its_cloud_writes_it(name: str) -> None:
     for right in listed()[name].values():
         service, *rest = right.split(":")
-        assert service in (*HUAWEI, "sns", "dynamodb", "lambda", "secretsmanager")
+        assert service in (*HUAWEI, "sns", "dynamodb", "lambda", "secretsmanager", "sqs")
         assert len(rest) == (2 if service in HUAWEI else 1)
         assert "*" not in right

@@ -18,8 +18,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 from dcs_upkeep.adapters.journals.obs import ENTRIES_PER_OBJECT, LONGEST_S
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
+from dcs_upkeep.local import redrive
 from dcs_upkeep.local.doctor import obs, topics
 from dcs_upkeep.local.emulator import Emulator, make_fleet
+from tests.deploy.log_filters import matches
 from tests.deploy.test_package import BUILT
 from tests.deploy.test_terraform import FOLDER, blocks, search
 from tests.rights import asked
@@ -28,8 +30,9 @@ from tools import dev
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-TABLE, REGION = "runs-of-the-docs", "eu-central-1"
-NOT_HERE = ("aws", "sam", "terraform", "hcloud", "s")  # these reach for a real cloud; tests/terraform looks at hcloud's
+TABLE, QUEUE, REGION = "runs-of-the-docs", "dead-letters-of-the-docs", "eu-central-1"
+# These reach for a real cloud (tests/terraform looks at hcloud's), or make the folder that is here already.
+NOT_HERE = ("aws", "cd", "git", "sam", "terraform", "hcloud", "s")
 SHELL = ("cp", "sed")
 
 
@@ -52,15 +55,20 @@ def of(*programs: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def surroundings(moto: str) -> Iterator[dict[str, str]]:
-    """The environment that the pages speak of: settings, a key pair, and a table, on emulators."""
+    """The environment that the pages speak of: settings, a key pair, a table and a queue, on emulators."""
     keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    create_table(
-        boto3.client("dynamodb", region_name=REGION, endpoint_url=moto, aws_access_key_id="testing", aws_secret_access_key="testing"), TABLE
+    dynamodb, sqs = (
+        boto3.client(name, region_name=REGION, endpoint_url=moto, aws_access_key_id="testing", aws_secret_access_key="testing")
+        for name in ("dynamodb", "sqs")
     )
+    create_table(dynamodb, TABLE)
+    queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
     with Emulator(make_fleet(3)) as emu:
         yield {
             **keys,
             "AWS_ENDPOINT_URL": moto,
+            "AWS_DEFAULT_REGION": REGION,
+            "DeadLetterQueueUrl": queue,
             "UPKEEP_REGION": "cn-north-4",
             "UPKEEP_PROJECT_ID": emu.project_id,
             "UPKEEP_ENDPOINT": emu.url,
@@ -78,9 +86,9 @@ def test_there_are_commands_and_each_is_of_a_program_that_is_known_here() -> Non
 
 def test_every_command_of_this_tool_runs_in_the_order_of_its_page(surroundings: dict[str, str], tmp_path: Path) -> None:
     """A lever that one page pulls is let go of again, so that the next finds what it expects."""
-    halts = 0
+    halts, put_in = 0, {"table": TABLE, "region": REGION, "FunctionName": "upkeep", **surroundings}
     for page, command in [(page, command) for page, command in commands() if command.startswith("python -m dcs_upkeep")]:
-        words = shlex.split(command.replace("<table>", TABLE).replace("<region>", REGION))
+        words = shlex.split(re.sub(r"<(\w+)>", lambda found: put_in[found[1]], command))
         if "release" in words:
             words[words.index("release") + 1] = f"halt-{halts}"  # the id that `runs` has just shown
         done = subprocess.run(
@@ -175,9 +183,7 @@ def test_the_page_of_the_journal_says_what_holds_of_a_bucket() -> None:
     assert f"{obs.WRITERS * obs.PLACES:,} appends and {(obs.WRITERS - 1) * obs.PLACES:,} reads" in text_of("operate.md")
 
 
-def test_every_parameter_and_variable_is_named() -> None:
-    template = yaml_parse((ROOT / "template.yml").read_text(encoding="utf-8"))
-    assert [name for name in template["Parameters"] if f"`{name}`" not in text_of("deploy-lambda.md")] == []
+def test_every_variable_is_named() -> None:
     table = re.search(r"\n\| variable \| is \|\n(.*?)\n\n", text_of("deploy-functiongraph.md"), re.DOTALL)[1]  # type: ignore[index]
     variables = blocks("variable")
     assert [name for name in variables if f"`{name}`" not in table] == []
@@ -217,8 +223,55 @@ def test_each_heading_that_a_link_names_is_there() -> None:
             assert anchor in slugs, f"{page.name}: {target}#{anchor}"
 
 
-def test_the_doctor_s_own_rights_are_named_and_not_the_function_s() -> None:
+def rows(name: str, heading: str) -> list[list[str]]:
+    """The rows of a page's table that begins with this heading; code without its quotes."""
+    table = text_of(name).split(f"| {heading} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip().strip("`") for cell in line.strip().strip("|").split("|")] for line in table]
+
+
+def test_the_tables_of_the_lambda_page_are_the_template_s() -> None:
+    template = yaml_parse((ROOT / "template.yml").read_text(encoding="utf-8"))
+    shown = {row[0]: row[1] for row in rows("deploy-lambda.md", "parameter")}
+    defaults = {name: str(one.get("Default", "")) for name, one in template["Parameters"].items()}
+    required = {name for name, one in template["Parameters"].items() if "Default" not in one}
+    assert {name: "" if default == "none" else default for name, default in shown.items()} == defaults
+    assert {name for name, default in shown.items() if default == ""} == required
+    outputs = {name for row in rows("deploy-lambda.md", "output") for name in re.findall(r"\w+", row[0])}
+    assert outputs == set(template["Outputs"])
+
+
+def test_the_lambda_page_asks_for_nothing_that_the_stack_does_not_show() -> None:
+    """What stands in pointed brackets is an output, or something that the reader has chosen."""
+    template = yaml_parse((ROOT / "template.yml").read_text(encoding="utf-8"))
+    asked_for = {name for page, command in commands() if page == "deploy-lambda.md" for name in re.findall(r"<(\w+)>", command)}
+    assert asked_for - set(template["Outputs"]) == {"stack", "address"}
+
+
+def test_the_lambda_page_removes_all_that_the_template_keeps() -> None:
+    template = yaml_parse((ROOT / "template.yml").read_text(encoding="utf-8"))
+    kept = {one["Type"] for one in template["Resources"].values() if "DeletionPolicy" in one}
+    assert kept == {"AWS::DynamoDB::Table", "AWS::Logs::LogGroup"}
+    text = text_of("deploy-lambda.md").split("## Undo it all", 1)[1]
+    for command in ("sam delete", "aws dynamodb delete-table", "aws logs delete-log-group", "aws secretsmanager delete-secret"):
+        assert command in text
+
+
+def test_the_key_s_policy_on_the_lambda_page_lets_in_the_services_that_act_by_themselves() -> None:
+    (policy,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", text_of("deploy-lambda.md"), re.DOTALL))
+    services = {one["Principal"]["Service"] for one in policy}
+    assert services == {"cloudwatch.amazonaws.com", "logs.<region>.amazonaws.com"}
+    assert all({"kms:Decrypt", "kms:GenerateDataKey*"} <= set(one["Action"]) for one in policy)
+
+
+def test_the_filter_on_the_lambda_page_finds_the_line_of_a_run() -> None:
+    command = next(command for command in of("aws") if "filter-log-events" in command)
+    pattern = shlex.split(command)[shlex.split(command).index("--filter-pattern") + 1]
+    assert matches(pattern, '{"event": "run.reported", "report_version": 1}')
+    assert not matches(pattern, '{"event": "run.reported", "command": "sweep"}')
+
+
+def test_the_rights_of_who_looks_and_sends_again_are_named_and_not_the_function_s() -> None:
     policies = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "template.yml", *sorted(FOLDER.glob("*.tf"))))
-    for right in (*topics.PERMISSIONS.values(), *obs.PERMISSIONS.values()):
+    for right in {*topics.PERMISSIONS.values(), *obs.PERMISSIONS.values(), *redrive.PERMISSIONS.values()} - {"lambda:InvokeFunction"}:
         assert f"`{right}`" in text_of("operate.md")
         assert right not in policies

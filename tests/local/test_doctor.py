@@ -253,6 +253,18 @@ def test_sns_topics_are_told_by_their_attributes(aws: str, examine: Callable[...
     assert "nobody is subscribed" in of(found, names[1]).said
 
 
+def test_a_subscription_that_nobody_has_confirmed_is_told(aws: str, examine: Callable[..., list[Finding]]) -> None:
+    boto3.client("sns", region_name="eu-central-1").create_topic(Name="half-heard")
+    topic = sns_backends["123456789012"]["eu-central-1"].topics[ARN.format("half-heard")]
+    topic.subscriptions_pending = 1
+    said = [of(examine(UPKEEP_TOPICS=topic.arn), topic.arn)]
+    topic.subscriptions_confimed = 2
+    said.append(of(examine(UPKEEP_TOPICS=topic.arn), topic.arn))
+    assert [one.state for one in said] == ["look", "look"]
+    assert ["1 subscriptions are not confirmed yet" in said[0].said, "2 subscribed, and 1 not confirmed" in said[1].said] == [True, True]
+    assert "link in the mail" in said[1].fix
+
+
 def test_sns_that_cannot_be_reached_fails(aws: str, monkeypatch: pytest.MonkeyPatch, examine: Callable[..., list[Finding]]) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
     assert failed(examine(UPKEEP_TOPICS=ARN.format("heard"))) == [ARN.format("heard")]

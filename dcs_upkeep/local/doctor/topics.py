@@ -54,6 +54,9 @@ def _sns(topic: SnsTopic) -> Finding:
     if not confirmed:
         said = "nobody is subscribed" + (f", {pending} subscriptions are not confirmed yet" if pending else "")
         return Finding("look", topic.name, said, "Subscribe and confirm it, or reports reach no one.")
+    if pending:
+        said = f"exists, {confirmed} subscribed, and {pending} not confirmed yet"
+        return Finding("look", topic.name, said, "Let whoever is meant follow the link in the mail; until then nothing arrives there.")
     return Finding("ok", topic.name, f"exists, {confirmed} subscribed")
 
 
