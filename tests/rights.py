@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = ("adapters", "local")
+PLACES = ("adapters", "doctor", "local")
 
 
 def sources() -> list[Path]:
@@ -33,7 +33,7 @@ def listed() -> Mapping[str, Mapping[str, str]]:
 
 def asked(*services: str) -> set[str]:
     """The rights at these services that the function itself needs; what only `doctor` asks is not among them."""
-    rights = {right for name, rights in listed().items() if ".local." not in name for right in rights.values()}
+    rights = {right for name, rights in listed().items() if ".doctor." not in name for right in rights.values()}
     found = {right for right in rights if right.split(":")[0] in services}
     assert {right.split(":")[0] for right in found} == set(services), "a service without a right"
     return found

@@ -26,8 +26,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "invocation": frozenset({"domain", "triggers", "execution", "reporting"}),
     "bootstrap": frozenset({"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation"}),
     "local": frozenset(
-        {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "bootstrap"}
+        {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "bootstrap", "doctor"}
     ),
+    "doctor": frozenset({"domain", "triggers", "adapters", "bootstrap", "local"}),
     "__main__": frozenset({"local"}),
 }
 # What the adapters share: the only files of theirs that more than one of them may import.
@@ -38,7 +39,7 @@ LIBRARIES: Mapping[str, frozenset[str]] = {
     "domain/problems.py": frozenset({"pydantic_core"}),
     "reporting/report.py": frozenset({"typing_extensions"}),
 }
-OUTSIDE = frozenset({"adapters", "local", "bootstrap", "__main__"})
+OUTSIDE = frozenset({"adapters", "local", "bootstrap", "doctor", "__main__"})
 # I/O belongs to the adapters. `concurrent.futures` is how the shell waits for several of its ports at a time.
 IO_MODULES = frozenset(
     {

@@ -12,10 +12,10 @@ import typer
 
 from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.hosts.local import LocalHost
+from dcs_upkeep.doctor.checks import examine
 from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
 from dcs_upkeep.local.demo import let_alarms_fire
-from dcs_upkeep.local.doctor.checks import examine
 from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment, user_name
 from dcs_upkeep.local.event_files import fill_in
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json

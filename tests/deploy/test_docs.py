@@ -16,8 +16,8 @@ import pytest
 from botocore import xform_name
 from samtranslator.yaml_helper import yaml_parse
 
+from dcs_upkeep.doctor import topics
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
-from dcs_upkeep.local.doctor import topics
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.deploy.test_package import BUILT
 from tests.deploy.test_terraform import blocks

@@ -21,13 +21,13 @@ from dcs_upkeep.adapters.hosts import aws_lambda, functiongraph
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.topics import smn, sns
 from dcs_upkeep.bootstrap import Adapters
+from dcs_upkeep.doctor.finding import Finding
+from dcs_upkeep.doctor.topics import look_at
 from dcs_upkeep.domain.addresses import is_loopback
 from dcs_upkeep.domain.errors import CloudError, Problem, SeqTakenError, SettingsError, UpkeepError
 from dcs_upkeep.domain.model import Instance
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, name_to_write, read_settings
-from dcs_upkeep.local.doctor.finding import Finding
-from dcs_upkeep.local.doctor.topics import look_at
 from dcs_upkeep.local.progress import Silent
 from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
 

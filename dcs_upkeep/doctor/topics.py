@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dcs_upkeep.adapters.topics.smn import SmnTopic
 from dcs_upkeep.adapters.topics.sns import SnsTopic
+from dcs_upkeep.doctor.finding import Finding
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.ports import Topic
-from dcs_upkeep.local.doctor.finding import Finding
 
 # What `doctor` asks of each cloud here. (SMN: `smn:topic:listAttributes` is the newer name of the same right.)
 PERMISSIONS = {"list_topic_attributes": "smn:topic:list", "get_topic_attributes": "sns:GetTopicAttributes"}

@@ -16,9 +16,9 @@ from moto.sns.models import sns_backends
 
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
+from dcs_upkeep.doctor import checks
+from dcs_upkeep.doctor.finding import Finding
 from dcs_upkeep.domain.errors import UpkeepError
-from dcs_upkeep.local.doctor import checks
-from dcs_upkeep.local.doctor.finding import Finding
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests.fakes import FakeClock
 from tests.local.test_cli import cli
