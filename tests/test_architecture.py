@@ -24,11 +24,13 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "reporting": frozenset({"domain", "journal"}),
     "execution": frozenset({"domain", "guards", "journal", "planning", "reporting"}),
     "invocation": frozenset({"domain", "triggers", "execution", "reporting"}),
-    "bootstrap": frozenset({"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation"}),
+    "doctor": frozenset({"domain", "triggers", "adapters"}),
+    "bootstrap": frozenset(
+        {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "doctor"}
+    ),
     "local": frozenset(
         {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "bootstrap", "doctor"}
     ),
-    "doctor": frozenset({"domain", "triggers", "adapters", "bootstrap", "local"}),
     "__main__": frozenset({"local"}),
 }
 # What the adapters share: the only files of theirs that more than one of them may import.

@@ -1,19 +1,32 @@
-"""A topic looked at without publishing to it: by its attributes. For `doctor`; the function itself never asks for them."""
+"""A topic looked at without publishing to it: whether it exists, and whether somebody is subscribed. A run never asks for either."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dcs_upkeep.adapters import huawei_sdk
 from dcs_upkeep.adapters.topics.smn import SmnTopic
 from dcs_upkeep.adapters.topics.sns import SnsTopic
 from dcs_upkeep.doctor.finding import Finding
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.ports import Topic
 
-# What `doctor` asks of each cloud here. (SMN: `smn:topic:listAttributes` is the newer name of the same right.)
-PERMISSIONS = {"list_topic_attributes": "smn:topic:list", "get_topic_attributes": "sns:GetTopicAttributes"}
+# What `doctor` alone asks, so that a run needs none of it. (SMN: policies know one right for both; identity policies have
+# `smn:topic:listAttributes` and `smn:topic:listSubscriptionsByTopic`.)
+PERMISSIONS = {
+    "list_topic_attributes": "smn:topic:list",
+    "list_subscriptions_by_topic": "smn:topic:list",
+    "get_topic_attributes": "sns:GetTopicAttributes",
+}
+IDENTITY_RIGHTS = ("smn:topic:listAttributes", "smn:topic:listSubscriptionsByTopic")
+PENDING, CONFIRMED = 0, 1  # a subscription's status at SMN; 3 is one that was given up
+PAGE, MOST_PAGES = 100, 5
+CONFIRM = "Open the link in the mail that the cloud sent, which is good for 48 hours; after that subscribe again."
 
 
 def look_at(topic: Topic) -> Finding:
-    """Whether it exists, and for SNS whether somebody is subscribed."""
+    """Whether it exists, and whether somebody is subscribed who has confirmed it."""
     match topic:
         case SmnTopic():
             return _smn(topic)
@@ -26,16 +39,46 @@ def _smn(topic: SmnTopic) -> Finding:
     """Source: ListTopicAttributes, GET /v2/{project_id}/notifications/topics/{topic_urn}/attributes."""
     from huaweicloudsdksmn.v2 import ListTopicAttributesRequest
 
-    from dcs_upkeep.adapters import huawei_sdk
-
-    right = PERMISSIONS["list_topic_attributes"]
     request = ListTopicAttributesRequest(topic_urn=topic.name, name="access_policy")
     try:
-        with huawei_sdk.translated("list_topic_attributes", refused=f"Grant {right}.", unreachable="UPKEEP_SMN_ENDPOINT"):
-            topic.call("list_topic_attributes", lambda client: client.list_topic_attributes(request))
+        _ask(topic, "list_topic_attributes", lambda client: client.list_topic_attributes(request))
     except CloudError as err:
-        return Finding("fail", topic.name, str(err)) if err.status is None else _refused(topic, err.status, err.code or "", right)
-    return Finding("ok", topic.name, "exists")
+        if err.status is None:
+            return Finding("fail", topic.name, str(err))
+        return _refused(topic, err.status, err.code or "", PERMISSIONS["list_topic_attributes"])
+    try:
+        return _subscribed(topic, *_counted(_statuses(topic)))
+    except CloudError as err:
+        return Finding("look", topic.name, f"exists; who is subscribed is not known: {err}", "Or look at them in the console.")
+
+
+def _statuses(topic: SmnTopic) -> Iterable[object]:
+    """Of its first 500 subscriptions. Source: ListSubscriptionsByTopic, GET .../topics/{topic_urn}/subscriptions, at most 100 a page."""
+    from huaweicloudsdksmn.v2 import ListSubscriptionsByTopicRequest
+
+    for page in range(MOST_PAGES):
+        rows = _page(topic, ListSubscriptionsByTopicRequest(topic_urn=topic.name, offset=page * PAGE, limit=PAGE))
+        if not isinstance(rows, list):
+            raise CloudError("list_subscriptions_by_topic", "the answer holds no list", "Check UPKEEP_SMN_ENDPOINT.")
+        yield from (getattr(row, "status", None) for row in rows)
+        if len(rows) < PAGE:
+            return
+
+
+def _page(topic: SmnTopic, request: Any) -> Any:
+    return _ask(topic, "list_subscriptions_by_topic", lambda client: client.list_subscriptions_by_topic(request)).subscriptions
+
+
+def _counted(statuses: Iterable[object]) -> tuple[int, int]:
+    """How many are confirmed, and how many are not yet."""
+    found = list(statuses)
+    return found.count(CONFIRMED), found.count(PENDING)
+
+
+def _ask(topic: SmnTopic, operation: str, call: Callable[[Any], Any]) -> Any:
+    """Raises: CloudError."""
+    with huawei_sdk.translated(operation, refused=f"Grant {PERMISSIONS[operation]}.", unreachable="UPKEEP_SMN_ENDPOINT"):
+        return topic.call(operation, call)
 
 
 def _sns(topic: SnsTopic) -> Finding:
@@ -50,10 +93,18 @@ def _sns(topic: SnsTopic) -> Finding:
     except BotoCoreError as err:
         said = f"no answer came ({type(err).__name__})"
         return Finding("fail", topic.name, said, "Check the AWS credentials and the network path to SNS.")
-    confirmed, pending = (int(attributes.get(name, "0")) for name in ("SubscriptionsConfirmed", "SubscriptionsPending"))
+    return _subscribed(topic, *(int(attributes.get(name, "0")) for name in ("SubscriptionsConfirmed", "SubscriptionsPending")))
+
+
+def _subscribed(topic: Topic, confirmed: int, pending: int) -> Finding:
+    """A cloud delivers nothing to whoever has not confirmed, and tells the publisher nothing of it."""
+    if not confirmed and not pending:
+        return Finding("look", topic.name, "nobody is subscribed", "Subscribe and confirm it, or reports reach no one.")
+    waiting = f"{pending} not confirmed yet" if pending else ""
     if not confirmed:
-        said = "nobody is subscribed" + (f", {pending} subscriptions are not confirmed yet" if pending else "")
-        return Finding("look", topic.name, said, "Subscribe and confirm it, or reports reach no one.")
+        return Finding("fail", topic.name, f"reports reach no one: its subscriptions are {waiting}", CONFIRM)
+    if pending:
+        return Finding("look", topic.name, f"exists, {confirmed} subscribed; {waiting}, and get nothing until they are", CONFIRM)
     return Finding("ok", topic.name, f"exists, {confirmed} subscribed")
 
 

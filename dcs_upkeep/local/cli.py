@@ -12,7 +12,6 @@ import typer
 
 from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.hosts.local import LocalHost
-from dcs_upkeep.doctor.checks import examine
 from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
 from dcs_upkeep.local.demo import let_alarms_fire
@@ -140,7 +139,7 @@ def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = 
     surface = Terminal()
     found = []
     with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
-        for finding in examine(here.environ, plans, here.clock):
+        for finding in bootstrap.examine(LocalHost(here.environ), here.clock, plans, progress.Silent()):
             found.append(finding)
             if not as_json:
                 surface.out.print(str(finding), markup=False, highlight=False, soft_wrap=True)

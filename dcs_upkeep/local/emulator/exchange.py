@@ -12,7 +12,7 @@ from typing import Any, Literal
 from .truth import Record
 
 Transport = Literal["send", "half", "trickle", "slow_head", "close", "hang"]
-SMN_OPERATIONS = ("publish", "attributes")  # their errors have a shape of their own
+SMN_OPERATIONS = ("publish", "attributes", "subscriptions")  # their errors have a shape of their own
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Fault:
     """One planned failure; `KINDS` says what each kind does.
 
     `operation`: "put", "list", "show", "configs", "tasks", "flavors", "statistics", "counts", "copy", "backups", "alarms",
-    "publish", "attributes", or "any".
+    "publish", "attributes", "subscriptions", or "any".
     It skips the first `after` matching requests, then fires `times` times (None: always). `instance_id`: only requests
     that name this ID match. `page`: only lists of this page match, counted from 1. The rest belongs to single kinds:
     `ids` (rows and PUT results), `word` (odd_result), `field` (no_field, null_field), `executed` (2xx kinds), `status`,
