@@ -87,7 +87,7 @@ def test_a_journal_that_is_handed_in_takes_the_place_of_the_settings() -> None:
 
     mine, found = Store(), host(UPKEEP_JOURNAL="memory:")
     adapters = bootstrap.Adapters(found, read_settings(found.setting), FakeClock(), FakeLog(), mine)
-    assert adapters.ports().journal is mine
+    assert adapters.ports(dict).journal is mine
 
 
 def test_the_project_is_the_settings_else_the_credentials_else_unknown() -> None:

@@ -20,6 +20,8 @@ def timed(what: str, check: Callable[[], Iterator[Finding]], deadline: Deadline)
         return
     try:
         yield from check()
+    except ThrottledError as err:
+        yield not_checked(what, str(err), "")
     except UpkeepError as err:
         yield from failed(what, err)
     except ModuleNotFoundError as err:

@@ -112,6 +112,8 @@ class _Outside:
         """A check that asks this service."""
         if service in self._unreachable:
             return iter([not_checked(what, f"{service} cannot be reached", f"Mend what is said under reach {service}.")])
+        if service in (CLOUD_EYE, SMN) and self._parts.account.keys.refused:
+            return iter([not_checked(what, "the key pair is refused, and five wrong signatures lock it", "Correct the credentials first.")])
         return timed(what, check, self._deadline)
 
 

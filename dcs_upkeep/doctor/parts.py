@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from dcs_upkeep.adapters.account import Account
 from dcs_upkeep.adapters.dcs.client import HuaweiDcs
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.model import Credentials, Location
@@ -33,6 +34,11 @@ class Parts(Protocol):
     @property
     def deadline(self) -> Deadline:
         """Until when."""
+        ...
+
+    @property
+    def account(self) -> Account:
+        """What all calls to Huawei Cloud share."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from dcs_upkeep.adapters import huawei_sdk
 from dcs_upkeep.adapters.topics.smn import SmnTopic
 from dcs_upkeep.adapters.topics.sns import SnsTopic
 from dcs_upkeep.doctor.finding import Finding
-from dcs_upkeep.domain.errors import CloudError
+from dcs_upkeep.domain.errors import CloudError, ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.ports import Topic
 
 # What `doctor` alone asks, so that a run needs none of it. (SMN: policies know one right for both; identity policies have
@@ -42,6 +42,8 @@ def _smn(topic: SmnTopic) -> Finding:
     request = ListTopicAttributesRequest(topic_urn=topic.name, name="access_policy")
     try:
         _ask(topic, "list_topic_attributes", lambda client: client.list_topic_attributes(request))
+    except (ThrottledError, UnauthorizedError):
+        raise
     except CloudError as err:
         if err.status is None:
             return Finding("fail", topic.name, str(err))
@@ -49,7 +51,9 @@ def _smn(topic: SmnTopic) -> Finding:
     try:
         return _subscribed(topic, *_counted(_statuses(topic)))
     except CloudError as err:
-        return Finding("look", topic.name, f"exists; who is subscribed is not known: {err}", "Or look at them in the console.")
+        said = str(err) if err.status is None else f"answered {err.status} {err.code}"
+        grant = f"Grant {PERMISSIONS['list_subscriptions_by_topic']} to whoever runs this, or look" if err.status == 403 else "Look"
+        return Finding("look", topic.name, f"exists; who is subscribed is not known: {said}", f"{grant} at them in the console.")
 
 
 def _statuses(topic: SmnTopic) -> Iterable[object]:
@@ -113,4 +117,6 @@ def _refused(topic: Topic, status: int | None, code: str, right: str) -> Finding
     said = f"answered {status} {code}"
     if status == 403:
         return Finding("look", topic.name, said, f"Grant {right} to whoever runs this, to have it checked. Publishing needs another right.")
+    if status is None or status >= 500:
+        return Finding("look", topic.name, said, "Its service has a fault; look again later.")
     return Finding("fail", topic.name, said, "Correct UPKEEP_TOPICS, or make the topic.")

@@ -51,7 +51,7 @@ class Emulator:
     `clock`: seconds, any origin; share it with the code under test so that nothing sleeps. Default: real time times
     `time_scale`. `base_date`: the date that the clock's first value stands for in created_at, updated_at, launched_at.
     `wall_clock`: the real time that signatures are checked against. `topics`: the topic URNs that exist, None for any;
-    nobody is subscribed to them before `smn.subscribe`.
+    nobody is subscribed to them before `smn.sign_up`.
     `on_request`: called with each Record before it is answered, e.g. to change the fleet between two reads.
     `sleep`: how delays (`latency_s`, a fault's `delay_s`) are waited for. Default: in real time.
     `quota`: (calls, seconds) of the account over all services. Beyond it every call is 429 APIGW.0308 until the window

@@ -31,7 +31,7 @@ class SmnService:
             Route("GET", topic + "/subscriptions", "subscriptions", self.list_subscriptions),
         ]
 
-    def subscribe(self, topic_urn: str, status: int = UNCONFIRMED, *, protocol: str = "email", endpoint: str = "ops@example.com") -> None:
+    def sign_up(self, topic_urn: str, status: int = UNCONFIRMED, *, protocol: str = "email", endpoint: str = "ops@example.com") -> None:
         """Subscribe somebody: a status of 0 waits to be confirmed, 1 is confirmed, 3 was given up again."""
         rows = self._subscriptions.setdefault(topic_urn, [])
         urn = f"{topic_urn}:{len(rows):032x}"
