@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+DOCTOR = ".doctor."
 PLACES = ("adapters", "doctor", "local")
 
 
@@ -33,7 +34,12 @@ def listed() -> Mapping[str, Mapping[str, str]]:
 
 def asked(*services: str) -> set[str]:
     """The rights at these services that the function itself needs; what only `doctor` asks is not among them."""
-    rights = {right for name, rights in listed().items() if ".doctor." not in name for right in rights.values()}
+    rights = {right for name, rights in listed().items() if DOCTOR not in name for right in rights.values()}
     found = {right for right in rights if right.split(":")[0] in services}
     assert {right.split(":")[0] for right in found} == set(services), "a service without a right"
     return found
+
+
+def optional() -> set[str]:
+    """What only `doctor` asks: a policy may grant it, and a run does not need it."""
+    return {right for name, rights in listed().items() if DOCTOR in name for right in rights.values()}

@@ -29,7 +29,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "doctor"}
     ),
     "local": frozenset(
-        {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "bootstrap", "doctor"}
+        {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "bootstrap"}
     ),
     "__main__": frozenset({"local"}),
 }

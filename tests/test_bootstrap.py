@@ -55,7 +55,8 @@ from dcs_upkeep.domain.errors import RefusedError
 try:
     bootstrap.handle({{"action": "restrat"}}, environ={{**{SETTINGS!r}, "UPKEEP_ALARM_VETO": "1"}}, log=lambda *_, **__: None)
 except RefusedError:
-    print(json.dumps(sorted({LIBRARIES!r} & set(sys.modules))))
+    ours = [name for name in sys.modules if name.startswith("dcs_upkeep.doctor")]
+    print(json.dumps([*ours, *sorted({LIBRARIES!r} & set(sys.modules))]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert json.loads(done.stdout) == []

@@ -12,14 +12,16 @@ from dcs_upkeep.doctor.finding import Finding
 from dcs_upkeep.domain.errors import CloudError, ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.ports import Topic
 
-# What `doctor` alone asks, so that a run needs none of it. (SMN: policies know one right for both; identity policies have
-# `smn:topic:listAttributes` and `smn:topic:listSubscriptionsByTopic`.)
+# What `doctor` alone asks, so that a run needs none of it. (SMN: policies know one right for both, identity policies two.)
 PERMISSIONS = {
     "list_topic_attributes": "smn:topic:list",
     "list_subscriptions_by_topic": "smn:topic:list",
     "get_topic_attributes": "sns:GetTopicAttributes",
 }
-IDENTITY_RIGHTS = ("smn:topic:listAttributes", "smn:topic:listSubscriptionsByTopic")
+IN_IDENTITY_POLICIES = {
+    "list_topic_attributes": "smn:topic:listAttributes",
+    "list_subscriptions_by_topic": "smn:topic:listSubscriptionsByTopic",
+}
 PENDING, CONFIRMED = 0, 1  # a subscription's status at SMN; 3 is one that was given up
 PAGE, MOST_PAGES = 100, 5
 CONFIRM = "Open the link in the mail that the cloud sent, which is good for 48 hours; after that subscribe again."
@@ -47,13 +49,17 @@ def _smn(topic: SmnTopic) -> Finding:
     except CloudError as err:
         if err.status is None:
             return Finding("fail", topic.name, str(err))
-        return _refused(topic, err.status, err.code or "", PERMISSIONS["list_topic_attributes"])
+        return _refused(topic, err.status, err.code or "", _right("list_topic_attributes"))
     try:
         return _subscribed(topic, *_counted(_statuses(topic)))
     except CloudError as err:
         said = str(err) if err.status is None else f"answered {err.status} {err.code}"
-        grant = f"Grant {PERMISSIONS['list_subscriptions_by_topic']} to whoever runs this, or look" if err.status == 403 else "Look"
+        grant = f"Grant {_right('list_subscriptions_by_topic')} to whoever runs this, or look" if err.status == 403 else "Look"
         return Finding("look", topic.name, f"exists; who is subscribed is not known: {said}", f"{grant} at them in the console.")
+
+
+def _right(operation: str) -> str:
+    return f"{PERMISSIONS[operation]} (in identity policies {IN_IDENTITY_POLICIES[operation]})"
 
 
 def _statuses(topic: SmnTopic) -> Iterable[object]:
@@ -81,7 +87,7 @@ def _counted(statuses: Iterable[object]) -> tuple[int, int]:
 
 def _ask(topic: SmnTopic, operation: str, call: Callable[[Any], Any]) -> Any:
     """Raises: CloudError."""
-    with huawei_sdk.translated(operation, refused=f"Grant {PERMISSIONS[operation]}.", unreachable="UPKEEP_SMN_ENDPOINT"):
+    with huawei_sdk.translated(operation, refused=f"Grant {_right(operation)}.", unreachable="UPKEEP_SMN_ENDPOINT"):
         return topic.call(operation, call)
 
 

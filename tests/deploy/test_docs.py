@@ -16,12 +16,13 @@ import pytest
 from botocore import xform_name
 from samtranslator.yaml_helper import yaml_parse
 
+from dcs_upkeep import bootstrap
 from dcs_upkeep.doctor import topics
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.deploy.test_package import BUILT
 from tests.deploy.test_terraform import blocks
-from tests.rights import asked
+from tests.rights import asked, optional
 from tests.tables import create_table
 from tools import dev
 
@@ -165,10 +166,13 @@ def test_every_parameter_and_variable_is_named() -> None:
     assert [name for name in blocks("variables.tf", "variable") if f"`{name}`" not in text_of("deploy-functiongraph.md")] == []
 
 
-def test_the_doctor_s_own_rights_are_named_and_not_the_function_s() -> None:
-    policies = (ROOT / "template.yml").read_text(encoding="utf-8") + (ROOT / "deploy" / "functiongraph" / "main.tf").read_text(
-        encoding="utf-8"
-    )
-    for right in topics.PERMISSIONS.values():
-        assert f"`{right}`" in text_of("operate.md")
-        assert right not in policies
+def test_the_doctor_s_own_rights_are_named_as_optional() -> None:
+    (paragraph,) = (line for line in text_of("operate.md").splitlines() if line.startswith("Optional rights"))
+    assert [right for right in (*optional(), *topics.IN_IDENTITY_POLICIES.values()) if f"`{right}`" not in paragraph] == []
+
+
+def test_the_page_says_what_the_command_does_and_how_long_it_takes() -> None:
+    page = text_of("operate.md")
+    assert f"takes {bootstrap.DOCTOR_S:.0f} s at most" in page
+    assert json.loads((ROOT / "events" / "control-doctor.json").read_text(encoding="utf-8")) == {"command": "doctor"}
+    assert '{"command": "doctor"}' in page

@@ -246,7 +246,7 @@ def test_in_too_little_time_nobody_is_asked(function: Make) -> None:
     assert one.emu.truth.count() == 0
 
 
-@pytest.mark.parametrize(("left_s", "each_s"), [(49.0, 9.0), (float("inf"), 18.5)], ids=["the host's time", "as long as a caller waits"])
+@pytest.mark.parametrize(("left_s", "each_s"), [(60.0, 11.5), (float("inf"), 18.5)], ids=["the host's time", "as long as a caller waits"])
 def test_what_no_longer_fits_into_the_time_is_told_as_not_checked(left_s: float, each_s: float, function: Make) -> None:
     one = function(on_request=lambda _: one.clock.sleep(each_s))
     given = TimedHost(one.environ(), one.clock, left_s) if left_s < 100 else LocalHost(one.environ())
