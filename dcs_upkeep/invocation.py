@@ -115,8 +115,10 @@ class InvocationHandler:
 
 def asks_doctor(event: object, scope: RunIdScope, now: datetime) -> bool:
     """Whether an event is the command `doctor` and nothing else: it works without valid settings, to say what is wrong with them."""
-    items = triggers.parse(event, scope, None, now).items
-    return bool(items) and all(isinstance(item, ControlCommand) and item.command == "doctor" for item in items)
+    match triggers.parse(event, scope, None, now).items:
+        case (ControlCommand(command="doctor"),):
+            return True
+    return False
 
 
 def _raise_if_nothing_was_sent(results: Sequence[RunResult]) -> None:

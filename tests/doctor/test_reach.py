@@ -51,20 +51,19 @@ def test_a_name_that_is_not_found_is_told_from_a_port_that_does_not_answer(error
     assert (found.state, "name is not found" in found.said) == ("fail", True)
 
 
-def test_a_lookup_that_hangs_keeps_nobody_longer_than_there_is_time(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    done, real = threading.Event(), socket.getaddrinfo
+def test_a_lookup_that_hangs_keeps_nobody_longer_than_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
 
-    def hangs(host: str, *args: Any, **more: Any) -> Any:
-        if host == "127.0.0.1":
-            return real(host, *args, **more)
+    def hangs(*_: object, **__: object) -> Any:
         done.wait(60)
         raise NO_NAME
 
     monkeypatch.setattr(socket, "getaddrinfo", hangs)
-    places = [Endpoint("DCS", "https://dcs.example", "A"), Endpoint("SMN", f"http://127.0.0.1:{port}", "B")]
+    places = [Endpoint("DCS", "https://dcs.example", "A"), Endpoint("SMN", "https://smn.example", "B")]
     found = reach.reach(places, Deadline(lambda: 0.2))
+    assert not done.is_set()
     done.set()
-    assert (found["DCS"].state, found["SMN"].state) == ("fail", "ok"), "and the others are asked at the same time"
+    assert {service: one.state for service, one in found.items()} == {"DCS": "fail", "SMN": "fail"}
 
 
 def test_behind_a_proxy_the_proxy_is_what_is_reached_and_its_password_is_not_told(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
