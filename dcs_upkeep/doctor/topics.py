@@ -110,11 +110,11 @@ def _subscribed(topic: Topic, confirmed: int, pending: int) -> Finding:
     """A cloud delivers nothing to whoever has not confirmed, and tells the publisher nothing of it."""
     if not confirmed and not pending:
         return Finding("look", topic.name, "nobody is subscribed", "Subscribe and confirm it, or reports reach no one.")
-    waiting = f"{pending} not confirmed yet" if pending else ""
     if not confirmed:
-        return Finding("fail", topic.name, f"reports reach no one: its subscriptions are {waiting}", CONFIRM)
+        return Finding("fail", topic.name, f"reports reach no one: {pending} subscriptions are not confirmed yet", CONFIRM)
     if pending:
-        return Finding("look", topic.name, f"exists, {confirmed} subscribed; {waiting}, and get nothing until they are", CONFIRM)
+        said = f"exists, {confirmed} subscribed, and {pending} not confirmed yet, which get nothing until they are"
+        return Finding("look", topic.name, said, CONFIRM)
     return Finding("ok", topic.name, f"exists, {confirmed} subscribed")
 
 

@@ -21,7 +21,7 @@ URN = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
 CASES = [
     ((), "look", "nobody"),
     ((1, 1), "ok", "2 subscribed"),
-    ((0, 0, 0), "fail", "3 not confirmed"),
+    ((0, 0, 0), "fail", "3 subscriptions are not confirmed"),
     ((1, 0), "look", "1 not confirmed"),
 ]
 
