@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcs_upkeep.adapters import hosts
 from dcs_upkeep.adapters.account import Account
@@ -21,26 +21,38 @@ from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, Topic
 from dcs_upkeep.domain.problems import first_problems
 from dcs_upkeep.domain.settings import Settings, read_settings
-from dcs_upkeep.invocation import InvocationHandler
+from dcs_upkeep.invocation import InvocationHandler, asks_doctor
 from dcs_upkeep.reporting.sentences import message_of
 from dcs_upkeep.triggers.delivery import RunIdScope
 from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
 
+if TYPE_CHECKING:  # nothing else than the command needs it
+    from dcs_upkeep.doctor.finding import Finding
+
+DOCTOR_S = 75.0  # FunctionGraph drops the answer of a synchronous call, as of the console's test, after 90 s
 PLANS_PATH = Path(__file__).resolve().parent.parent / "plans.json"
 
 
 class Adapters:
     """One invocation's adapters. None of them does anything before its first call: a refused event needs no credentials and no client.
 
-    `journal`: one to use in place of the settings'.
+    `journal`: one to use in place of the settings'. `deadline`: until when they may work, if not until the host's end.
     """
 
-    def __init__(self, host: Host, settings: Settings, clock: Clock, log: Log, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        settings: Settings,
+        clock: Clock,
+        log: Log,
+        journal: Journal | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
         self.host = host
         self.settings = settings
         self.clock = clock
         self.log = log
-        self.deadline = Deadline(host.remaining_s)
+        self.deadline = deadline or Deadline(host.remaining_s)
         self._given_journal = journal
 
     @cached_property
@@ -114,8 +126,8 @@ class Adapters:
 
         return CloudEye(self.account, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
 
-    def ports(self) -> Ports:
-        """What a run may touch. Raises: SettingsError if the journal cannot be used."""
+    def ports(self, examine: Callable[[], Mapping[str, object]]) -> Ports:
+        """What a run may touch. `examine`: for the command `doctor`. Raises: SettingsError if the journal cannot be used."""
         return Ports(
             dcs=self.dcs,
             host=self.host,
@@ -128,6 +140,7 @@ class Adapters:
             journal=self.journal,
             backups=self.dcs.backups,
             alarms=self.alarms,
+            examine=examine,
         )
 
 
@@ -174,20 +187,33 @@ def _invoke(
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
+
+    def examined() -> Mapping[str, object]:
+        from dcs_upkeep.doctor.answer import answer
+
+        return answer(examine(host, clock, plans_path, log, journal), log)
+
     try:
         settings = read_settings(host.setting)
         plans = _plans(plans_path)
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
-        ports = adapters.ports()
+        ports, location = adapters.ports(examined), adapters.location
     except Exception as err:
+        nowhere = _scope(host, Location("", ""), user)
+        if asks_doctor(event, nowhere, clock.now()):
+            ports = Adapters(host, Settings(), clock, log).ports(examined)
+            return InvocationHandler(Settings(), nowhere, None, ports).handle(event)
         # Without settings there is no topic to tell; the log line and the failed invocation are what is left.
         for problem in first_problems(err.problems) if isinstance(err, SettingsError) else ():
             log("settings.refused", level="error", path=problem.path, reason=problem.what, next=problem.fix)
         log("run.reported", level="error", ending="fault", status="failed", reason=describe_error(err))
         raise
-    location = adapters.location
-    scope = RunIdScope(
+    return InvocationHandler(settings, _scope(host, location, user), plans, ports, dry_run=dry_run).handle(event)
+
+
+def _scope(host: Host, location: Location, user: str | None) -> RunIdScope:
+    return RunIdScope(
         host=host.kind,
         function=host.function,
         region=location.region,
@@ -195,7 +221,15 @@ def _invoke(
         request_id=host.request_id,
         user=user,
     )
-    return InvocationHandler(settings, scope, plans, ports, dry_run=dry_run).handle(event)
+
+
+def examine(host: Host, clock: Clock, plans_path: Path, log: Log, journal: Journal | None = None) -> Iterator[Finding]:
+    """What would go wrong in a run on this host, each as soon as it is known; no longer than the host and a caller wait for it."""
+    from dcs_upkeep.doctor.checks import examine as found
+
+    ends_s = clock.monotonic() + DOCTOR_S
+    deadline = Deadline(lambda: min(host.remaining_s() - CLOSE_S, ends_s - clock.monotonic()))
+    return found(host, plans_path, lambda settings: Adapters(host, settings, clock, log, journal, deadline))
 
 
 def _plans(path: Path) -> PlansFile | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, assert_never
 
 from dcs_upkeep import triggers
@@ -115,6 +116,14 @@ class InvocationHandler:
         if result.record is not None:
             fields["record"] = result.record
         self._ports.log("run.reported", level="error" if is_bad else "info", ending=result.disposition.value, **fields)
+
+
+def asks_doctor(event: object, scope: RunIdScope, now: datetime) -> bool:
+    """Whether an event is the command `doctor` and nothing else: it works without valid settings, to say what is wrong with them."""
+    match triggers.parse(event, scope, None, now).items:
+        case (ControlCommand(command="doctor"),):
+            return True
+    return False
 
 
 def _raise_if_nothing_was_sent(results: Sequence[RunResult]) -> None:

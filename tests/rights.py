@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = ("adapters", "local")
+DOCTOR = ".doctor."
+PLACES = ("adapters", "doctor", "local")
 
 
 def sources() -> list[Path]:
@@ -39,8 +40,13 @@ def beside(name: str) -> tuple[str, ...]:
 
 def asked(*services: str) -> set[str]:
     """The rights at these services that the function itself needs; what only `doctor` asks is not among them."""
-    own = [name for name in listed() if ".local." not in name]
+    own = [name for name in listed() if DOCTOR not in name and ".local." not in name]
     rights = {right for name in own for right in (*listed()[name].values(), *beside(name))}
     found = {right for right in rights if right.split(":")[0] in services}
     assert {right.split(":")[0] for right in found} == set(services), "a service without a right"
     return found
+
+
+def optional() -> set[str]:
+    """What only `doctor` asks: a policy may grant it, and a run does not need it."""
+    return {right for name, rights in listed().items() if DOCTOR in name for right in rights.values()}

@@ -24,7 +24,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "reporting": frozenset({"domain", "journal"}),
     "execution": frozenset({"domain", "guards", "journal", "planning", "reporting"}),
     "invocation": frozenset({"domain", "triggers", "execution", "reporting"}),
-    "bootstrap": frozenset({"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation"}),
+    "doctor": frozenset({"domain", "triggers", "adapters"}),
+    "bootstrap": frozenset(
+        {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "doctor"}
+    ),
     "local": frozenset(
         {"domain", "guards", "journal", "triggers", "adapters", "planning", "reporting", "execution", "invocation", "bootstrap"}
     ),
@@ -53,7 +56,7 @@ LIBRARIES: Mapping[str, frozenset[str]] = {
     "domain/problems.py": frozenset({"pydantic_core"}),
     "reporting/report.py": frozenset({"typing_extensions"}),
 }
-OUTSIDE = frozenset({"adapters", "local", "bootstrap", "__main__"})
+OUTSIDE = frozenset({"adapters", "local", "bootstrap", "doctor", "__main__"})
 # I/O belongs to the adapters. `concurrent.futures` is how the shell waits for several of its ports at a time.
 IO_MODULES = frozenset(
     {

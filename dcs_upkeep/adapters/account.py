@@ -107,6 +107,12 @@ class Keys:
                 self._take(pair, present.number + 1)
                 self._log("credentials.renewed", reason=f"{pair.source or 'their source'} gives another key pair")
 
+    @property
+    def refused(self) -> bool:
+        """Whether nothing more is asked, since two keys in a row were refused."""
+        with self._lock:
+            return self._refusal is not None
+
     def call(self, operation: str, make: Callable[[Key], T], *, again: bool = True) -> T:
         """Make a call; after a 401 once more with what is fetched then, unless `again` is False.
 

@@ -80,3 +80,9 @@ def no_credentials(fix: str) -> SettingsError:
 def text_of(value: object) -> str:
     """A text or a whole number as text; empty for all else."""
     return value if isinstance(value, str) else str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number, or the text of one; None for all else."""
+    text = text_of(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -227,7 +227,8 @@ class Host(Protocol):
 class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
-    `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is.
+    `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is. `examine`: looks for what
+    would go wrong in a run, and returns what it found; never raises because of it.
     """
 
     dcs: Dcs
@@ -241,3 +242,4 @@ class Ports:
     journal: Journal | None = None
     backups: Backups | None = None
     alarms: Alarms | None = None
+    examine: Callable[[], Mapping[str, object]] = dict

@@ -54,7 +54,7 @@ class RunSpec:
 
 @dataclass(frozen=True, slots=True)
 class ControlCommand:
-    """One command: `halt`, `release`, `status`, `sweep`; `show` and `resume` with the run that they name."""
+    """One command: `halt`, `release`, `status`, `sweep`, `doctor`; `show` and `resume` with the run that they name."""
 
     trigger: Trigger
     command: str

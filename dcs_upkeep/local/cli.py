@@ -17,7 +17,6 @@ from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
 from dcs_upkeep.local.dead_letters import DeadLetter, Verdict
 from dcs_upkeep.local.demo import let_alarms_fire
-from dcs_upkeep.local.doctor.checks import examine
 from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment, user_name
 from dcs_upkeep.local.event_files import fill_in
 from dcs_upkeep.local.redrive import Answers, DeadLetterQueue, redrive
@@ -144,7 +143,7 @@ def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = 
     surface = Terminal()
     found = []
     with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
-        for finding in examine(here.environ, plans, here.clock):
+        for finding in bootstrap.examine(LocalHost(here.environ), here.clock, plans, progress.Silent()):
             found.append(finding)
             if not as_json:
                 surface.out.print(str(finding), markup=False, highlight=False, soft_wrap=True)

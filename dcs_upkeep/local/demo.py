@@ -64,4 +64,5 @@ def demo(fleet: Path | None, instances: int, time_scale: float, settings: Mappin
             "HUAWEICLOUD_SDK_AK": emulator.ak,
             "HUAWEICLOUD_SDK_SK": emulator.sk,
         }
+        emulator.smn.sign_up(environ["UPKEEP_TOPICS"], status=1)
         yield Demo(emulator, environ, clock)

@@ -51,9 +51,11 @@ def log_plan(ports: Ports, plan: Plan) -> None:
 def canonical_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """A report for the log: all but the instances that are fine, of which the counts tell. A sweep's answer may hold one.
 
+    What doctor found has lines of its own.
+
     It fits into one line of the log: `left_out` says what does not, and where that is.
     """
-    told = {key: value for key, value in body.items() if key not in ("instances", "plan")}
+    told = {key: value for key, value in body.items() if key not in ("instances", "plan", "findings")}
     left_out: list[str] = list(body.get("left_out", ()))
     if "report" in body:
         told["report"] = canonical_fields(body["report"])

@@ -85,6 +85,8 @@ def _for_the_log(event: str, fields: Mapping[str, Any]) -> str | None:
         case "run.claimed":
             again = f", for the {fields['hops'] + 1}th invocation" if fields.get("hops") else ""
             return f"the run {fields.get('run_id', '')} is carried out here{again}"
+        case "doctor.found":
+            return f"doctor: {fields.get('state')}, {fields.get('what')}: {fields['reason']} {fields.get('next') or ''}"
         case "run.swept":
             return "nobody worked on this run; it goes on in an invocation of its own"
         case "instance.verified":

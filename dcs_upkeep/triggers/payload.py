@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, frozenset[str]] = {
     "status": frozenset({"command"}),
     "sweep": frozenset({"command"}),
     "show": frozenset({"command", "run"}),
+    "doctor": frozenset({"command"}),
 }
 # Whoever can publish to a topic may stop work, but not let go of what somebody else has stopped.
 FROM_ANYWHERE = frozenset({"halt", "status"})

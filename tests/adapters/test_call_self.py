@@ -111,3 +111,20 @@ def test_a_laptop_keeps_the_event_for_after_the_invocation_and_the_platforms_kee
     cloud = functiongraph(platform)
     cloud.call_self(EVENT)
     assert cloud.next_event() is None
+
+
+@pytest.mark.parametrize(("status", "allowed"), [(204, True), (403, False), (202, False)])
+def test_lambda_is_asked_whether_it_may_be_called_without_a_call(
+    status: int, allowed: bool, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.status = status
+    for key, value in {"AWS_ENDPOINT_URL": url(platform), "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}.items():
+        monkeypatch.setenv(key, value)
+    host = LambdaHost(LambdaContext(), {})
+    if allowed:
+        host.try_calling_self()
+    else:
+        with pytest.raises(CloudError, match="may not call itself.*lambda:InvokeFunction"):
+            host.try_calling_self()
+    ((_, headers, body),) = platform.asked
+    assert (headers["x-amz-invocation-type"], body) == ("DryRun", {})

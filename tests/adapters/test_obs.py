@@ -15,11 +15,11 @@ import pytest
 from dcs_upkeep.adapters.account import Keys
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.journals import obs, obs_bucket, open_journal
+from dcs_upkeep.doctor.obs import Race, race
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import JournalError, RecordError, SeqTakenError, SettingsError
 from dcs_upkeep.domain.lifetimes import TTL_S
 from dcs_upkeep.domain.model import Credentials
-from dcs_upkeep.local.doctor.obs import Race, race
 from dcs_upkeep.local.emulator import DEMO_AK, DEMO_SK, Bucket, Emulator, Fault, LifecycleRule
 from tests.buckets import BUCKET, access, emulator, url_of
 from tests.fakes import FakeClock

@@ -16,15 +16,16 @@ import pytest
 from botocore import xform_name
 from samtranslator.yaml_helper import yaml_parse
 
+from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.journals.obs import ENTRIES_PER_OBJECT, LONGEST_S
+from dcs_upkeep.doctor import obs, topics
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
 from dcs_upkeep.local import redrive
-from dcs_upkeep.local.doctor import obs, topics
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from tests.deploy.log_filters import matches
 from tests.deploy.test_package import BUILT
 from tests.deploy.test_terraform import FOLDER, blocks, search
-from tests.rights import asked
+from tests.rights import asked, optional
 from tests.tables import create_table
 from tools import dev
 
@@ -270,8 +271,20 @@ def test_the_filter_on_the_lambda_page_finds_the_line_of_a_run() -> None:
     assert not matches(pattern, '{"event": "run.reported", "command": "sweep"}')
 
 
-def test_the_rights_of_who_looks_and_sends_again_are_named_and_not_the_function_s() -> None:
+def test_the_rights_of_who_sends_again_are_named_and_not_the_function_s() -> None:
     policies = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "template.yml", *sorted(FOLDER.glob("*.tf"))))
-    for right in {*topics.PERMISSIONS.values(), *obs.PERMISSIONS.values(), *redrive.PERMISSIONS.values()} - {"lambda:InvokeFunction"}:
+    for right in set(redrive.PERMISSIONS.values()) - {"lambda:InvokeFunction"}:
         assert f"`{right}`" in text_of("operate.md")
         assert right not in policies
+
+
+def test_the_doctor_s_own_rights_are_named_as_optional() -> None:
+    (paragraph,) = (line for line in text_of("operate.md").splitlines() if line.startswith("Optional rights"))
+    assert [right for right in (*optional(), *topics.IN_IDENTITY_POLICIES.values()) if f"`{right}`" not in paragraph] == []
+
+
+def test_the_page_says_what_the_command_does_and_how_long_it_takes() -> None:
+    page = text_of("operate.md")
+    assert f"takes {bootstrap.DOCTOR_S:.0f} s at most" in page
+    assert json.loads((ROOT / "events" / "control-doctor.json").read_text(encoding="utf-8")) == {"command": "doctor"}
+    assert '{"command": "doctor"}' in page

@@ -118,3 +118,27 @@ def test_a_timer_event_runs_from_the_zip_alone(
     assert said["report"]["counts"] == {"completed": 4}
     assert said["core"].startswith(str(code))
     assert len(emu.truth.messages) == 1
+
+
+def test_the_function_looks_after_itself_from_the_zip_alone(code: Path, emu: Emulator, tmp_path: Path) -> None:
+    """`doctor` has to be in it; FunctionGraph's package has no boto3."""
+    interpreter = package.find_interpreter(PYTHON)
+    if interpreter is None:
+        pytest.skip(f"no Python {PYTHON} is on this machine, and the package is for no other")
+    topic = f"urn:smn:cn-north-4:{emu.project_id}:reports"
+    emu.smn.sign_up(topic, 1)
+    settings = {
+        "UPKEEP_ENDPOINT": emu.url,
+        "UPKEEP_SMN_ENDPOINT": emu.url,
+        "UPKEEP_REGION": "cn-north-4",
+        "UPKEEP_PROJECT_ID": emu.project_id,
+        "UPKEEP_TOPICS": f"{topic},arn:aws:sns:eu-central-1:123456789012:reports",
+    }
+    told = {"settings": settings, "ak": emu.ak, "sk": emu.sk, "token": TOKEN, "event": {"command": "doctor"}, "planted": None}
+    words = [interpreter, "-I", "-S", "-B", "-c", PROGRAM, str(code), "functiongraph", json.dumps(told)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env={})
+    assert done.returncode == 0, done.stderr[-2000:]
+    answer = json.loads(done.stdout.splitlines()[-1])["report"]
+    failed = [one for one in answer["findings"] if one["state"] == "fail"]
+    assert [(one["what"], "lacks boto" in one["said"]) for one in failed] == [("arn:aws:sns:eu-central-1:123456789012:reports", True)]
+    assert (topic, "ok") in [(one["what"], one["state"]) for one in answer["findings"]]

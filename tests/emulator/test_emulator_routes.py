@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkdcs.v2 import ListBackgroundTaskRequest, ListConfigurationsRequest, ListInstancesRequest, ShowInstanceRequest
-from huaweicloudsdksmn.v2 import PublishMessageRequest, PublishMessageRequestBody, SmnClient
+from huaweicloudsdksmn.v2 import ListSubscriptionsByTopicRequest, PublishMessageRequest, PublishMessageRequestBody, SmnClient
 
 from dcs_upkeep.local.emulator import Fault, Instance, make_fleet
 
@@ -277,3 +277,17 @@ def test_an_id_twice_in_the_fleet_is_refused(start):
     one = Instance("11111111-2222-4333-8444-555555555555", "one")
     with pytest.raises(ValueError, match="twice"):
         start([one, one])
+
+
+def test_subscriptions_of_a_topic_come_in_pages_with_their_status(start, connect):
+    """0 waits to be confirmed, 1 is confirmed, 3 was given up."""
+    emu = start([], topics=[TOPIC])
+    for status in (1, 0, 3):
+        emu.smn.sign_up(TOPIC, status)
+    client = connect(emu, SmnClient)
+    pages = [client.list_subscriptions_by_topic(ListSubscriptionsByTopicRequest(TOPIC, offset, 2)) for offset in (0, 2)]
+    assert [[row.status for row in page.subscriptions] for page in pages] == [[1, 0], [3]]
+    assert {page.subscription_count for page in pages} == {3}
+    for request in (ListSubscriptionsByTopicRequest(TOPIC, 0, 101), ListSubscriptionsByTopicRequest(f"{TOPIC}-typo")):
+        with pytest.raises(ClientRequestException):
+            client.list_subscriptions_by_topic(request)

@@ -44,7 +44,7 @@ RESTARTS = {
     "lambda-failure-record-restart": 3,
     "functiongraph-failure-record-restart": 24,
 }
-NOTHING_TO_SEND = ("direct-dry-run", "direct-start", "control-halt", "control-status", "control-sweep")
+NOTHING_TO_SEND = ("direct-dry-run", "direct-start", "control-halt", "control-status", "control-sweep", "control-doctor")
 REFUSED = (
     "refused-typo",
     "refused-both-targets",

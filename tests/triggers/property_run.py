@@ -102,7 +102,13 @@ contents = requests | values
 
 
 commands = st.fixed_dictionaries(
-    {}, optional={"command": st.sampled_from(["halt", "release", "sweep", "show", "status"]), "resume": texts, "halt": texts, "run": texts}
+    {},
+    optional={
+        "command": st.sampled_from(["halt", "release", "sweep", "show", "status", "doctor"]),
+        "resume": texts,
+        "halt": texts,
+        "run": texts,
+    },
 )
 WHOLE = ({"action": "restart", "instances": [ID]}, {"plan": "nightly"}, {"command": "release", "halt": "h"}, {"resume": "r"})
 WRAPPERS = {name: wrap for name, (wrap, _) in INNER.items()}

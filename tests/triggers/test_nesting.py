@@ -109,7 +109,8 @@ def test_an_envelope_in_any_other_is_opened_by_its_own_row(outer: str, inner: st
 @pytest.mark.parametrize("inner", INNER)
 @pytest.mark.parametrize("outer", [*OUTER, "failure record"])
 @pytest.mark.parametrize(
-    "command", [{"command": "release", "halt": "h"}, {"command": "sweep"}, {"resume": "r"}, {"command": "show", "run": "r"}]
+    "command",
+    [{"command": "release", "halt": "h"}, {"command": "sweep"}, {"resume": "r"}, {"command": "show", "run": "r"}, {"command": "doctor"}],
 )
 def test_what_needs_trust_is_refused_however_it_is_wrapped(outer: str, inner: str, command: Any) -> None:
     wrap = OUTER.get(outer, lambda event: {"requestContext": {"requestId": "x"}, "requestPayload": event})

@@ -184,7 +184,8 @@ def test_halt_is_taken_from_anywhere_and_release_only_from_where_operators_reach
     assert isinstance(halt, ControlCommand)
     assert (halt.command, halt.reason) == ("halt", "storm")
     trusted = kind in ("direct", "timer", "scheduler")
-    for command in ({"command": "release", "halt": "halt-0"}, {"command": "sweep"}, {"resume": "run"}, {"command": "show", "run": "r"}):
+    release, show = {"command": "release", "halt": "halt-0"}, {"command": "show", "run": "r"}
+    for command in (release, show, {"command": "sweep"}, {"resume": "run"}, {"command": "doctor"}):
         assert isinstance(one(wrap(command)), ControlCommand if trusted else Invalid)
 
 

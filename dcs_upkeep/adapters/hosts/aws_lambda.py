@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from dcs_upkeep.adapters.credentials import from_lookup, from_secret, no_credentials, text_of
+from dcs_upkeep.adapters.credentials import from_lookup, from_secret, no_credentials, text_of, whole_number
 from dcs_upkeep.adapters.hosts.time_left import TimeLeft
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
@@ -25,7 +25,7 @@ class LambdaHost:
     def __init__(self, context: object, environ: Mapping[str, str]) -> None:
         self._context = context
         self._environ = environ
-        self._time = TimeLeft(self._left_ms, lambda: None, self.setting)
+        self.time = TimeLeft(self._left_ms, lambda: None, self.setting)
 
     @property
     def function(self) -> str:
@@ -44,14 +44,23 @@ class LambdaHost:
 
     def remaining_s(self) -> float:
         """Seconds until the kill, as far as the context can be trusted; where it tells nothing, those of the shortest timeout."""
-        return self._time.remaining_s()
+        return self.time.remaining_s()
 
     def _left_ms(self) -> object:
         return self._context.get_remaining_time_in_millis()  # type: ignore[attr-defined]  # `TimeLeft` takes its absence for no answer
 
+    @property
+    def memory_mb(self) -> int | None:
+        """What the function was given; None if its context does not say."""
+        return whole_number(getattr(self._context, "memory_limit_in_mb", None))
+
     def setting(self, name: str) -> str | None:
         """From the environment."""
         return self._environ.get(name)
+
+    def names(self) -> Collection[str]:
+        """The names of all that is set."""
+        return self._environ.keys()
 
     def credentials(self) -> Credentials:
         """The secret's key pair, else the environment's."""
@@ -62,7 +71,15 @@ class LambdaHost:
         return found
 
     def call_self(self, event: Mapping[str, object]) -> None:
-        """See ports.Host. Source: Lambda API, Invoke with `InvocationType=Event`. Not repeated: the sweep finds a lost call."""
+        """See ports.Host. Not repeated: the sweep finds a lost call."""
+        self._invoke("Event", 202, event, "the function could not be called again")
+
+    def try_calling_self(self) -> None:
+        """Ask whether it may be called, which calls nobody. Raises: CloudError. Source: Lambda API, Invoke with `DryRun`."""
+        self._invoke("DryRun", 204, {}, "the function may not call itself")
+
+    def _invoke(self, kind: str, expected: int, event: Mapping[str, object], failure: str) -> None:
+        """Source: Lambda API, Invoke; `InvocationType=Event` is answered 202, `DryRun` 204."""
         from dcs_upkeep.adapters import aws_sdk
 
         parts = self.arn.split(":")
@@ -70,12 +87,12 @@ class LambdaHost:
         try:
             region = parts[3] if len(parts) > 3 else None
             client = aws_sdk.build_client("lambda", region, self.remaining_s, (CONNECT_S, READ_S), attempts=1)
-            answer = client.invoke(FunctionName=self.arn, InvocationType="Event", Payload=json.dumps(event).encode())
+            answer = client.invoke(FunctionName=self.arn, InvocationType=kind, Payload=json.dumps(event).encode())
         except aws_sdk.FAULTS as err:
             code = aws_sdk.code_of(err)
-            raise CloudError("invoke", f"the function could not be called again ({code})", fix, code=code) from None
-        if answer["StatusCode"] != 202:
-            raise CloudError("invoke", f"the function could not be called again: answered {answer['StatusCode']}", fix)
+            raise CloudError("invoke", f"{failure} ({code})", fix, code=code) from None
+        if answer["StatusCode"] != expected:
+            raise CloudError("invoke", f"{failure}: answered {answer['StatusCode']}", fix)
 
     def next_event(self) -> None:
         """See ports.Host: Lambda keeps its own queue."""

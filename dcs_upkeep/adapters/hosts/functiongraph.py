@@ -8,7 +8,7 @@ from typing import Any
 
 from dcs_upkeep.adapters import endpoints
 from dcs_upkeep.adapters.account import Account, Key, own_account
-from dcs_upkeep.adapters.credentials import from_lookup, no_credentials, text_of
+from dcs_upkeep.adapters.credentials import from_lookup, no_credentials, text_of, whole_number
 from dcs_upkeep.adapters.hosts.time_left import TimeLeft
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.model import Credentials, Location
@@ -16,6 +16,7 @@ from dcs_upkeep.domain.settings import read_settings
 
 # What the code asks of FunctionGraph here, for the shipped policies.
 PERMISSIONS = {"async_invoke_function": "functiongraph:function:invokeAsync"}
+AGENCY = "the agency of the function"
 CONNECT_S, READ_S = 2.0, 3.0
 
 
@@ -28,7 +29,7 @@ class FunctionGraphHost:
     def __init__(self, context: object) -> None:
         self._context = context
         self.account: Account | None = None  # whose calls those to itself are, too; `share` sets it
-        self._time = TimeLeft(
+        self.time = TimeLeft(
             lambda: self._ask("getRemainingTimeInMilliSeconds"), lambda: self._ask("getRunningTimeInSeconds"), self.setting
         )
 
@@ -44,7 +45,12 @@ class FunctionGraphHost:
 
     def remaining_s(self) -> float:
         """Seconds until the kill, as far as the context can be trusted; where it tells nothing, those of the shortest timeout."""
-        return self._time.remaining_s()
+        return self.time.remaining_s()
+
+    @property
+    def memory_mb(self) -> int | None:
+        """What the function was given; None if its context does not say."""
+        return whole_number(self._ask("getMemorySize"))
 
     def setting(self, name: str) -> str | None:
         """Event functions read with getUserData, not from the environment (FunctionGraph user guide)."""
@@ -55,7 +61,7 @@ class FunctionGraphHost:
         project_id = text_of(self._ask("getProjectID")) or None
         ak, sk, token = (text_of(self._ask(name)) for name in ("getSecurityAccessKey", "getSecuritySecretKey", "getSecurityToken"))
         if ak and sk and token:
-            return Credentials(ak, sk, token, project_id, "the agency of the function")
+            return Credentials(ak, sk, token, project_id, AGENCY)
         found = from_lookup(self.setting)
         if found is None:
             raise no_credentials("Give the function an agency with DCS permissions; a change of it takes about 10 minutes to arrive.")

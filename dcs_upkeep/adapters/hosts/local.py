@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dcs_upkeep.adapters.credentials import from_lookup, from_secret, no_credentials
 from dcs_upkeep.domain.model import Credentials
@@ -30,6 +30,10 @@ class LocalHost:
     def setting(self, name: str) -> str | None:
         """From the environment."""
         return self._environ.get(name)
+
+    def names(self) -> Collection[str]:
+        """The names of all that is set."""
+        return self._environ.keys()
 
     def credentials(self) -> Credentials:
         """The key pair of the variables that Huawei's SDK and samples use."""

@@ -24,21 +24,35 @@ class TimeLeft:
     """Counts down from what one invocation surely has, by a clock of our own. Never raises, and is never endless.
 
     `left_ms`, `limit_s`: the context's methods, by what their names promise: what is left, and what was configured.
-    `setting`: where UPKEEP_TIME_LIMIT_S is looked up, which overrules both.
+    `setting`: where UPKEEP_TIME_LIMIT_S is looked up, which overrules both. `told_s`: what the context's words come to, None without any.
     """
 
     def __init__(self, left_ms: Asked, limit_s: Asked, setting: Lookup, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began = clock()
         self._left_ms: Asked | None = None
+        left, limit = _number(left_ms), _number(limit_s)
+        found_s = time_at_start_s(left, limit)
+        self.told_s = None if left is None and limit is None else found_s
         overruled_s = _time_limit(setting)
+        self._overruled = overruled_s is not None
         if overruled_s is not None:
             self._had_s = overruled_s
             return
-        left = _number(left_ms)
-        self._had_s = time_at_start_s(left, _number(limit_s))
+        self._had_s = found_s
         if left is not None and self._had_s <= left / MS <= self._had_s + SLACK_S:
             self._left_ms = left_ms  # it means what its name says, so that it may go on telling
+
+    @property
+    def source(self) -> str:
+        """Whose word it is, in words."""
+        if self._overruled:
+            return "as UPKEEP_TIME_LIMIT_S says"
+        if self._left_ms is not None:
+            return "as the host says, its units cross-checked"
+        if self.told_s is not None:
+            return "counted from what the host said at the beginning, which it does not say as documented"
+        return "the shortest timeout, since the host says nothing usable"
 
     def remaining_s(self) -> float:
         """Seconds until the kill; negative when they are over."""

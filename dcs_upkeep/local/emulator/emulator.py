@@ -51,7 +51,8 @@ class Emulator:
 
     `clock`: seconds, any origin; share it with the code under test so that nothing sleeps. Default: real time times
     `time_scale`. `base_date`: the date that the clock's first value stands for in created_at, updated_at, launched_at.
-    `wall_clock`: the real time that signatures are checked against. `topics`: the topic URNs that exist, None for any.
+    `wall_clock`: the real time that signatures are checked against. `topics`: the topic URNs that exist, None for any;
+    nobody is subscribed to them before `smn.sign_up`.
     `on_request`: called with each Record before it is answered, e.g. to change the fleet between two reads.
     `sleep`: how delays (`latency_s`, a fault's `delay_s`) are waited for. Default: in real time.
     `quota`: (calls, seconds) of the account over all services. Beyond it every call is 429 APIGW.0308 until the window
@@ -96,7 +97,8 @@ class Emulator:
         self.backups = BackupService(self._state)
         self.alarms = AlarmService(self.timeline)
         self._routes = OverviewService(self._state).routes() + DcsService(self._state, read_rules).routes()
-        self._routes += SmnService(topics, self.truth, self.timeline.now).routes()
+        self.smn = SmnService(topics, self.truth, self.timeline.now)
+        self._routes += self.smn.routes()
         self._routes += self.backups.routes() + self.alarms.routes()
         self.obs = ObsService(self.timeline)
         self._plan = FaultPlan()

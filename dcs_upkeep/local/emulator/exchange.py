@@ -13,7 +13,7 @@ from .truth import Record
 
 Transport = Literal["send", "half", "trickle", "slow_head", "close", "hang"]
 # Their errors have a shape of their own.
-SMN_OPERATIONS = ("publish", "attributes")
+SMN_OPERATIONS = ("publish", "attributes", "subscriptions")
 OBS_OPERATIONS = (
     "append", "put_object", "get_object", "head_object", "delete_object", "list_objects", "get_lifecycle", "get_versioning",
 )  # fmt: skip

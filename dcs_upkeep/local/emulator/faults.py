@@ -63,7 +63,7 @@ class Fault:
     """One planned failure; `KINDS` says what each kind does.
 
     `operation`: "put", "list", "show", "configs", "tasks", "flavors", "statistics", "counts", "copy", "backups", "alarms",
-    "publish", "attributes"; of OBS "append", "get_object", "put_object", "head_object", "delete_object", "list_objects",
+    "publish", "attributes", "subscriptions"; of OBS "append", "get_object", "put_object", "head_object", "delete_object", "list_objects",
     "get_lifecycle", "get_versioning"; or "any".
     It skips the first `after` matching requests, then fires `times` times (None: always). `instance_id`: only requests
     that name this ID, or this key of an object, match. `page`: only lists of this page match, counted from 1. The rest

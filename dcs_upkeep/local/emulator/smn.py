@@ -1,4 +1,4 @@
-"""The SMN routes: publish a message to a topic, and read a topic's attributes."""
+"""The SMN routes: publish a message to a topic, read a topic's attributes and its subscriptions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from .exchange import Answer, Call, Route, smn_error
 from .truth import Message, Truth
 
+UNCONFIRMED, CONFIRMED = 0, 1
 MAX_SUBJECT_BYTES = 512
+MAX_PAGE = 100
 MAX_MESSAGE_BYTES = 256 * 1024
 
 
@@ -17,6 +19,7 @@ class SmnService:
 
     def __init__(self, topics: Iterable[str] | None, truth: Truth, now: Callable[[], float]) -> None:
         self._topics = None if topics is None else frozenset(topics)
+        self._subscriptions: dict[str, list[dict[str, object]]] = {}
         self._truth = truth
         self._now = now
 
@@ -25,7 +28,28 @@ class SmnService:
         return [
             Route("POST", topic + "/publish", "publish", self.publish),
             Route("GET", topic + "/attributes", "attributes", self.list_attributes),
+            Route("GET", topic + "/subscriptions", "subscriptions", self.list_subscriptions),
         ]
+
+    def sign_up(self, topic_urn: str, status: int = UNCONFIRMED, *, protocol: str = "email", endpoint: str = "ops@example.com") -> None:
+        """Subscribe somebody: a status of 0 waits to be confirmed, 1 is confirmed, 3 was given up again."""
+        rows = self._subscriptions.setdefault(topic_urn, [])
+        urn = f"{topic_urn}:{len(rows):032x}"
+        owner = topic_urn.split(":")[3]
+        told = {"topic_urn": topic_urn, "protocol": protocol, "subscription_urn": urn, "owner": owner, "endpoint": endpoint, "remark": ""}
+        rows.append({**told, "status": status})
+
+    def list_subscriptions(self, call: Call) -> Answer:
+        """In the order in which they were made, at most 100 of them (SMN API reference, subscriptions of a topic)."""
+        topic_urn, request_id = call.path_values["topic_urn"], call.record.request_id
+        if self._topics is not None and topic_urn not in self._topics:
+            return smn_error(404, "SMN.0006", "Topic not found.", request_id)
+        rows = self._subscriptions.get(topic_urn, [])
+        offset, limit = int(call.query.get("offset", 0)), int(call.query.get("limit", MAX_PAGE))
+        if not 1 <= limit <= MAX_PAGE:
+            return smn_error(400, "SMN.0014", "Invalid limit.", request_id)
+        page = rows[offset : offset + limit]
+        return Answer(200, {"request_id": request_id, "subscription_count": len(rows), "subscriptions": page})
 
     def list_attributes(self, call: Call) -> Answer:
         """The policy is empty until somebody sets one (SMN API reference, topic attribute list)."""

@@ -15,10 +15,11 @@ from xml.etree import ElementTree as ET
 
 from dcs_upkeep.adapters.journals.obs import ObsJournal
 from dcs_upkeep.adapters.journals.obs_keys import key_prefixes
+from dcs_upkeep.doctor.finding import Finding
+from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import JournalError, SeqTakenError, UpkeepError
 from dcs_upkeep.domain.lifetimes import DAY_S, TTL_S
 from dcs_upkeep.domain.ports import Journal
-from dcs_upkeep.local.doctor.finding import Finding
 
 # What `doctor` asks of the bucket here; the function itself never does.
 PERMISSIONS = {
@@ -32,11 +33,11 @@ ARCHIVES = ("COLD", "DEEP_ARCHIVE")
 NO_JOURNAL = "Use another store, and tell of it: this bucket does not keep the promise that a journal rests on."
 
 
-def look_at(journal: Journal) -> Iterator[Finding]:
+def look_at(journal: Journal, deadline: Deadline) -> Iterator[Finding]:
     """What `doctor` says of it beside what it says of every store; nothing if it is on another."""
     if not isinstance(journal, ObsJournal):
         return
-    bucket, left_s = journal.bucket, lambda: LEFT_S
+    bucket, left_s = journal.bucket, lambda: min(LEFT_S, deadline.remaining_s())
     yield _raced([journal.anew() for _ in range(WRITERS)])
     rules, versions = PERMISSIONS["get_bucket_lifecycle"], PERMISSIONS["get_bucket_versioning"]
     yield from _judged("journal: lifecycle", rules, lambda: _lifecycle(journal, bucket.get_bucket_lifecycle(left_s)))

@@ -14,14 +14,16 @@ import boto3
 import pytest
 from moto.sns.models import sns_backends
 
+from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.clocks import SystemClock
+from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
+from dcs_upkeep.doctor import checks, obs
+from dcs_upkeep.doctor.finding import Finding
 from dcs_upkeep.domain.errors import UpkeepError
-from dcs_upkeep.local.doctor import checks, obs
-from dcs_upkeep.local.doctor.finding import Finding
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests.buckets import emulator, url_of
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeLog
 from tests.local.test_cli import cli
 from tests.tables import create_table
 
@@ -38,7 +40,10 @@ def examine(tmp_path: Path) -> Iterator[Callable[..., list[Finding]]]:
     def run(emulator: Mapping[str, Any] | None = None, plans: Path | None = None, **changes: str | None) -> list[Finding]:
         clock = FakeClock()  # nobody waits between two attempts, and no slow machine makes it go wrong
         options = {"fleet": make_fleet(3), "topics": [URN], "wall_clock": clock.now, **(emulator or {})}
+        subscriptions = options.pop("subscriptions", [1])
         emu = Emulator(options.pop("fleet"), **options).start()
+        for status in subscriptions:
+            emu.smn.sign_up(URN, status)
         running.append(emu)
         settings: dict[str, str | None] = {
             "UPKEEP_REGION": "cn-north-4",
@@ -53,7 +58,7 @@ def examine(tmp_path: Path) -> Iterator[Callable[..., list[Finding]]]:
             **changes,
         }
         environ = {key: value for key, value in settings.items() if value is not None}
-        found = list(checks.examine(environ, plans or tmp_path / "plans.json", clock))
+        found = list(bootstrap.examine(LocalHost(environ), clock, plans or tmp_path / "plans.json", FakeLog()))
         assert emu.truth.count("put") + emu.truth.count("publish") + emu.truth.count("copy") == 0, "it only reads"
         assert emu.sk not in " ".join(map(str, found))
         return found
@@ -76,8 +81,12 @@ def test_where_all_is_well_nothing_fails_and_all_is_named(examine: Callable[...,
     found = examine(UPKEEP_ALARM_VETO="1")
     assert failed(found) == []
     assert [one.what for one in found if one.state == "ok"] == [
+        "version",
         "settings",
         "plans.json",
+        "reach DCS",
+        "reach SMN",
+        "reach Cloud Eye",
         "clock",
         "credentials",
         "dcs:instance:list",
@@ -100,14 +109,13 @@ def test_where_all_is_well_nothing_fails_and_all_is_named(examine: Callable[...,
         ({"UPKEEP_REGION": "mars-1", "UPKEEP_ENDPOINT": None}, "UPKEEP_REGION", "mars-1"),
         ({"UPKEEP_PROJECT_ID": None}, "UPKEEP_PROJECT_ID", "no project is set"),
         ({"UPKEEP_ENDPOINT": "http://dcs.example.com"}, "UPKEEP_ENDPOINT", "https://"),
-        ({"UPKEEP_ENDPOINT": NOWHERE}, "clock", "does not answer"),
-        ({"UPKEEP_ENDPOINT": NOWHERE}, "dcs:instance:list", "no answer came"),
+        ({"UPKEEP_ENDPOINT": NOWHERE}, "reach DCS", "does not answer"),
         ({"HUAWEICLOUD_SDK_SK": None}, "credentials", "HUAWEICLOUD_SDK_SK"),
         ({"HUAWEICLOUD_SDK_SK": "wrong"}, "dcs:instance:list", "401"),
         ({"UPKEEP_PLANS_ONLY": "1"}, "plans.json", "UPKEEP_PLANS_ONLY"),
-        ({"UPKEEP_SMN_ENDPOINT": NOWHERE}, URN, "UPKEEP_SMN_ENDPOINT"),
+        ({"UPKEEP_SMN_ENDPOINT": NOWHERE}, "reach SMN", "UPKEEP_SMN_ENDPOINT"),
         ({"UPKEEP_TOPICS": URN + "-typo"}, URN + "-typo", "404"),
-        ({"UPKEEP_ALARM_VETO": "1", "UPKEEP_CES_ENDPOINT": NOWHERE}, "ces:alarmHistory:list", "UPKEEP_CES_ENDPOINT"),
+        ({"UPKEEP_ALARM_VETO": "1", "UPKEEP_CES_ENDPOINT": NOWHERE}, "reach Cloud Eye", "UPKEEP_CES_ENDPOINT"),
         ({"UPKEEP_JOURNAL": "sqlite:////proc/none/runs.db"}, "journal", "cannot be opened"),
     ],
 )
@@ -144,6 +152,7 @@ def test_what_works_with_less_is_worth_a_look(
         ("backups", "dcs:instance:getDataBackupLog", "look"),
         ("alarms", "ces:alarmHistory:list", "fail"),
         ("attributes", URN, "look"),
+        ("subscriptions", URN, "look"),
     ],
 )
 def test_a_right_that_is_missing_is_named(operation: str, right: str, state: str, examine: Callable[..., list[Finding]]) -> None:
@@ -260,14 +269,16 @@ def test_a_subscription_that_nobody_has_confirmed_is_told(aws: str, examine: Cal
     said = [of(examine(UPKEEP_TOPICS=topic.arn), topic.arn)]
     topic.subscriptions_confimed = 2
     said.append(of(examine(UPKEEP_TOPICS=topic.arn), topic.arn))
-    assert [one.state for one in said] == ["look", "look"]
+    assert [one.state for one in said] == ["fail", "look"]
     assert ["1 subscriptions are not confirmed yet" in said[0].said, "2 subscribed, and 1 not confirmed" in said[1].said] == [True, True]
     assert "link in the mail" in said[1].fix
 
 
 def test_sns_that_cannot_be_reached_fails(aws: str, monkeypatch: pytest.MonkeyPatch, examine: Callable[..., list[Finding]]) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
-    assert failed(examine(UPKEEP_TOPICS=ARN.format("heard"))) == [ARN.format("heard")]
+    found = examine(UPKEEP_TOPICS=ARN.format("heard"))
+    assert failed(found) == ["reach SNS"]
+    assert "cannot be reached" in of(found, ARN.format("heard")).said
 
 
 def test_a_journal_on_dynamodb_is_written_and_read_back(aws: str, examine: Callable[..., list[Finding]]) -> None:

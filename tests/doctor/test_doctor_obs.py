@@ -10,10 +10,11 @@ import pytest
 
 from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
+from dcs_upkeep.doctor import obs
+from dcs_upkeep.doctor.finding import Finding
+from dcs_upkeep.domain.deadline import ENDLESS
 from dcs_upkeep.domain.errors import JournalError
 from dcs_upkeep.domain.lifetimes import DAY_S, TTL_S
-from dcs_upkeep.local.doctor import obs
-from dcs_upkeep.local.doctor.finding import Finding
 from dcs_upkeep.local.emulator import Emulator, Fault, LifecycleRule, Record
 from tests.buckets import BUCKET, access, emulator, url_of
 from tests.fakes import FakeClock
@@ -36,7 +37,7 @@ def look(emu: Emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
         if fields:
             emu.obs.create(BUCKET, **fields)
         journal = open_journal(url_of(emu, prefix), clock=FakeClock(), obs=access())
-        return {one.what.removeprefix("journal: "): one for one in obs.look_at(journal)}
+        return {one.what.removeprefix("journal: "): one for one in obs.look_at(journal, ENDLESS)}
 
     return run
 
@@ -64,7 +65,7 @@ def test_one_place_that_two_won_fails_the_journal(after: int, monkeypatch: pytes
             emu.obs.both_win = 1
 
     with emulator(FakeClock(), break_promise, lifecycle=[GOOD]) as emu:
-        race = next(obs.look_at(open_journal(url_of(emu), clock=FakeClock(), obs=access())))
+        race = next(obs.look_at(open_journal(url_of(emu), clock=FakeClock(), obs=access()), ENDLESS))
     assert race.state == "fail"
     assert "had not one winner" in race.said
     assert "Use another store" in race.fix
@@ -160,4 +161,4 @@ def test_what_the_bucket_does_not_tell_is_said(look: Callable[..., dict[str, Fin
 
 
 def test_nothing_is_said_of_other_stores() -> None:
-    assert list(obs.look_at(MemoryJournal(FakeClock()))) == []
+    assert list(obs.look_at(MemoryJournal(FakeClock()), ENDLESS)) == []
