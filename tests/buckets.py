@@ -9,7 +9,7 @@ from dcs_upkeep.adapters.account import Keys
 from dcs_upkeep.adapters.journals.rows import ObsAccess
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.local.emulator import DEMO_AK, DEMO_SK, Emulator, Record, make_fleet
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeLog
 
 BUCKET = "upkeep-journal"
 
@@ -17,7 +17,7 @@ BUCKET = "upkeep-journal"
 def access(**changes: Any) -> ObsAccess:
     """The account of every emulator. `fetch`: where its key pair comes from."""
     fetch = changes.pop("fetch", lambda: Credentials(DEMO_AK, DEMO_SK))
-    return ObsAccess(Keys(fetch), **{"random": lambda: 1.0, **changes})
+    return ObsAccess(Keys(fetch, FakeClock(), FakeLog()), **{"random": lambda: 1.0, **changes})
 
 
 def url_of(emu: Emulator, prefix: str = "upkeep") -> str:

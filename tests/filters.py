@@ -1,4 +1,4 @@
-"""What CloudWatch makes of a line of the log: filter patterns and saved queries, as far as ours use them."""
+"""The filter patterns and saved queries of template.yml, and what Logs Insights makes of lines of the log. (Patterns: log_filters.py.)"""
 
 from __future__ import annotations
 
@@ -22,38 +22,6 @@ def pattern(name: str) -> str:
 def query(name: str) -> str:
     """The saved query of that resource of template.yml."""
     found: str = _properties(name)["QueryString"]
-    return found
-
-
-def matches(pattern: str, line: Mapping[str, Any]) -> bool:
-    """CloudWatch's filter patterns: comparisons of fields, && and ||, and brackets."""
-    tokens = re.findall(r'\(|\)|&&|\|\||\$\.\w+|!=|=|"[^"]*"|\d+', pattern.strip().removeprefix("{").removesuffix("}"))
-
-    def either() -> bool:
-        found = both()
-        while tokens and tokens[0] == "||":
-            tokens.pop(0)
-            found = both() or found
-        return found
-
-    def both() -> bool:
-        found = one()
-        while tokens and tokens[0] == "&&":
-            tokens.pop(0)
-            found = one() and found
-        return found
-
-    def one() -> bool:
-        token = tokens.pop(0)
-        if token == "(":
-            found = either()
-            assert tokens.pop(0) == ")"
-            return found
-        value, sign, wanted = line.get(token[2:]), tokens.pop(0), json.loads(tokens.pop(0))
-        return token[2:] in line and ((value == wanted) if sign == "=" else (value != wanted))
-
-    found = either()
-    assert not tokens, tokens
     return found
 
 

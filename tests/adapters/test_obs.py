@@ -22,7 +22,7 @@ from dcs_upkeep.domain.lifetimes import TTL_S
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.local.emulator import DEMO_AK, DEMO_SK, Bucket, Emulator, Fault, LifecycleRule
 from tests.buckets import BUCKET, access, emulator, url_of
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeLog
 
 KEY = "upkeep/expiring/run/a"
 SHORT_S = (3.0, 0.6)  # real seconds: what a test waits for an answer that never comes
@@ -354,7 +354,7 @@ def test_a_key_that_has_ended_is_fetched_once_more(connect: Callable[..., obs.Ob
 
 def test_after_two_refusals_nothing_more_is_asked_with_the_key(connect: Callable[..., obs.ObsJournal], emu: Emulator) -> None:
     """Five wrong signatures would lock it for whoever shares it."""
-    keys = Keys(lambda: Credentials(DEMO_AK, "wrong"))
+    keys = Keys(lambda: Credentials(DEMO_AK, "wrong"), FakeClock(), FakeLog())
     journal = open_journal(url_of(emu), clock=FakeClock(), obs=obs.ObsAccess(keys))
     for _ in range(4):
         with pytest.raises(JournalError, match="key pair") as caught:

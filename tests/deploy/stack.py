@@ -22,7 +22,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from dcs_upkeep.local.emulator import Emulator
-from tests.deploy.log_filters import matches
+from tests.log_filters import matches
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION, ACCOUNT = "eu-central-1", "123456789012"

@@ -22,9 +22,9 @@ from dcs_upkeep.doctor import obs, topics
 from dcs_upkeep.domain.settings import SETTING_FIELDS, Settings, read_settings
 from dcs_upkeep.local import redrive
 from dcs_upkeep.local.emulator import Emulator, make_fleet
-from tests.deploy.log_filters import matches
 from tests.deploy.test_package import BUILT
 from tests.deploy.test_terraform import FOLDER, blocks, search
+from tests.log_filters import matches
 from tests.rights import asked, optional
 from tests.tables import create_table
 from tools import dev

@@ -20,7 +20,8 @@ import pytest
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests import contexts
 from tests.deploy.runtime_api import ARN, Answer, RuntimeApi
-from tests.filters import matches, pattern, query, rows
+from tests.filters import pattern, query, rows
+from tests.log_filters import matches
 
 NIGHTLY = "每周重启会话缓存"
 TOKEN = "token-of-the-agency"

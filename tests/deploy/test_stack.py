@@ -21,10 +21,10 @@ from dcs_upkeep.local.dead_letters import Verdict
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from dcs_upkeep.local.redrive import Answers, DeadLetterQueue, redrive
 from tests.contexts import LambdaContext
-from tests.deploy.log_filters import matches
 from tests.deploy.stack import ACCOUNT, REGION, Stack, client, of_type, transformed, values_of
 from tests.fakes import FakeClock
 from tests.local.lambda_api import lambda_api
+from tests.log_filters import matches
 
 DAY_S = 86_400.0
 WEEKLY = {"action": "restart", "select": {"tags": {"upkeep": "weekly"}}}

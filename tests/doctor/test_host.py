@@ -13,7 +13,7 @@ from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.doctor import host as looked
 from dcs_upkeep.doctor.finding import Finding
 from dcs_upkeep.domain.settings import read_settings
-from tests.contexts import LambdaContext, OddContext, openyuanrong, openyuanrong_text, otc
+from tests.contexts import LambdaContext, OddContext, OpenYuanrongContext, OtcContext, text_everywhere
 
 JOURNAL = {"UPKEEP_JOURNAL": "dynamodb://runs?region=eu-central-1"}
 
@@ -60,14 +60,14 @@ def test_without_a_journal_a_wave_should_end_in_one_invocation(left_s: int, stat
 @pytest.mark.parametrize(
     ("context", "said"),
     [
-        (otc(JOURNAL), "900 s, as the host says, its units cross-checked"),
-        (openyuanrong(JOURNAL), "897 s, counted from what the host said at the beginning"),
-        (openyuanrong_text(JOURNAL), "3 s, the shortest timeout, since the host says nothing usable"),
+        (OtcContext(JOURNAL, clock=lambda: 0.0), "900 s, as the host says, its units cross-checked"),
+        (OpenYuanrongContext(JOURNAL, clock=lambda: 0.0), "897 s, counted from what the host said at the beginning"),
+        (text_everywhere(JOURNAL), "3 s, the shortest timeout, since the host says nothing usable"),
         (OddContext({**JOURNAL, "UPKEEP_TIME_LIMIT_S": "600"}, None, None), "600 s, as UPKEEP_TIME_LIMIT_S says"),
     ],
     ids=["otc", "openyuanrong", "openyuanrong with text", "overruled"],
 )
-def test_whose_word_it_is_is_told(context: OddContext, said: str) -> None:
+def test_whose_word_it_is_is_told(context: object, said: str) -> None:
     assert time_left(FunctionGraphHost(context))["time left"].said.startswith(said)
 
 

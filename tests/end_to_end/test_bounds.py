@@ -16,7 +16,8 @@ from dcs_upkeep import bootstrap, invocation
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import RefusedError
 from dcs_upkeep.reporting.bounded import bounded_answer
-from tests.filters import matches, pattern
+from tests.filters import pattern
+from tests.log_filters import matches
 from tests.world import World, make_fleet, world
 
 

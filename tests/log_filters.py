@@ -14,10 +14,10 @@ MISSING = object()
 _TOKEN = re.compile(r"""\s*(\$(?:\.\w+)+|"[^"]*"|-?\d+(?:\.\d+)?|&&|\|\||<=|>=|!=|[=<>(){}]|[A-Z]+)""")
 
 
-def matches(pattern: str, line: str) -> bool:
-    """Whether the pattern finds this line of the log. What is no JSON is found by none."""
+def matches(pattern: str, line: str | Mapping[str, Any]) -> bool:
+    """Whether the pattern finds this line of the log, or this object that one holds. What is no JSON is found by none."""
     try:
-        event = json.loads(line)
+        event = json.loads(line) if isinstance(line, str) else line
     except ValueError:
         return False
     return _Reader(pattern, event).whole()
