@@ -21,6 +21,7 @@ from dcs_upkeep.domain.errors import JournalError, RecordError, SeqTakenError, S
 from dcs_upkeep.domain.lifetimes import TTL_S
 from dcs_upkeep.domain.model import Credentials
 from dcs_upkeep.local.emulator import DEMO_AK, DEMO_SK, Bucket, Emulator, Fault, LifecycleRule
+from dcs_upkeep.local.emulator.obs import StoredObject
 from tests.buckets import BUCKET, access, emulator, url_of
 from tests.fakes import FakeClock, FakeLog
 
@@ -324,6 +325,13 @@ def test_nothing_is_there_only_if_obs_says_so(kind: str, connect: Callable[..., 
         connect().read("control/halt")
 
 
+def test_an_empty_object_is_not_an_empty_stream(connect: Callable[..., obs.ObsJournal], bucket: Bucket) -> None:
+    """Ours never are: each begins with an entry."""
+    bucket.objects[KEY] = StoredObject(b"", 0, 0.0, "STANDARD")
+    with pytest.raises(JournalError, match="HTTP 200 of 0 bytes"):
+        connect().read("run/a")
+
+
 # Who asks.
 
 
@@ -494,20 +502,32 @@ def test_a_line_of_another_place_is_a_gap(connect: Callable[..., obs.ObsJournal]
 
 
 def test_an_object_that_somebody_removed_is_not_begun_anew(connect: Callable[..., obs.ObsJournal], bucket: Bucket) -> None:
-    journal = connect()
-    journal.append("run/a", 0, {})
-    journal.append("run/a", 1, {})
+    """By whoever read or wrote it; who comes later cannot know."""
+    for after in (-1, 0, 1):
+        journal = connect()
+        journal.append("run/a", 0, {})
+        journal.append("run/a", 1, {})
+        del bucket.objects[KEY]
+        with pytest.raises(JournalError, match=f"is gone .*removed or replaced {KEY}"):
+            journal.read("run/a", after=after)
+        assert connect().read("run/a") == []
+
+
+def test_an_object_that_somebody_made_shorter_is_seen(connect: Callable[..., obs.ObsJournal], bucket: Bucket) -> None:
+    def shortened() -> obs.ObsJournal:
+        journal = connect()
+        journal.append("run/a", 0, {})
+        journal.append("run/a", 1, {})
+        one = bucket.objects[KEY]
+        one.data = one.data[: one.data.index(b"\n") + 1]
+        return journal
+
+    with pytest.raises(JournalError, match="gone from place 2 on"):
+        shortened().append("run/a", 2, {})
     del bucket.objects[KEY]
-    with pytest.raises(JournalError, match=r"upkeep/expiring/run/a is gone"):
-        journal.read("run/a", after=1)
-    journal = connect()
-    journal.append("run/a", 0, {})
-    journal.append("run/a", 1, {})
-    short = bucket.objects[KEY]
-    short.data = short.data[: short.data.index(b"\n") + 1]
-    with pytest.raises(JournalError, match="removed or replaced"):
-        journal.append("run/a", 2, {})
-    assert len(journal.read("run/a")) == 1
+    with pytest.raises(JournalError, match="gone from place 1 on"):
+        shortened().read("run/a")
+    assert len(connect().read("run/a")) == 1
 
 
 # Streams.

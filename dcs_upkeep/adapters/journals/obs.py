@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, parse_qsl
 from dcs_upkeep.adapters.journals.obs_keys import object_key
 from dcs_upkeep.adapters.journals.rows import Access, ObsAccess, checked, expiry, to_text
 from dcs_upkeep.domain.addresses import check_endpoint
-from dcs_upkeep.domain.errors import CloudError, JournalError, SeqTakenError, SettingsError
+from dcs_upkeep.domain.errors import JournalError, SeqTakenError, UpkeepError
 
 if TYPE_CHECKING:
     from dcs_upkeep.adapters.journals.obs_bucket import Bucket, ObsError
@@ -159,7 +159,7 @@ class ObsJournal:
             if err.error_code != "PositionNotEqualToLength" and not err.may_be_done:
                 self._failed("append_object", key, err)
             refusal = err
-        except (CloudError, SettingsError) as err:
+        except UpkeepError as err:
             raise JournalError(f"{self.name}: {err}") from None
         if refusal is not None or following != position + len(line):
             self._settle(stream, seq, token, refusal, left_s)
@@ -195,18 +195,17 @@ class ObsJournal:
         if found is not None:
             checked(stream, [(found.seq, found.text, None)], seq - 1, 0.0)
             raise SeqTakenError(f"{stream}: place {seq} is taken")
-        key = self._key(stream, seq)
         self._forget(stream)
         if refusal is None or refusal.may_be_done:
             said = f"append_object got no usable answer ({refusal.error_code if refusal else 'no position'})"
             raise JournalError(f"{self.name}: {said}, and nothing of it stands there so far. {_UNREACHABLE}")
-        fix = f"Look at what removed or replaced {key}; the run has to be judged by a person."
-        raise JournalError(f"{self.name}: append_object was refused (PositionNotEqualToLength), though nothing stands at that place. {fix}")
+        self._gone(stream, seq)
 
     def _lines(self, stream: str, first: int, left_s: Callable[[], float]) -> Iterator[_Line]:
         """The lines from this place on, which is known or the next, as they stand there now; what can be read is known from then on."""
         with self._lock:
-            position = self._streams.get(stream, _Known()).begin_of(first)
+            known = self._streams.get(stream, _Known())
+            position, count = known.begin_of(first), len(known.begins)
         seq = first
         while True:
             data = self._data(stream, seq, position, left_s)
@@ -217,8 +216,10 @@ class ObsJournal:
                 yield line
                 seq, position = seq + 1, position + len(piece)
             if not data or seq % ENTRIES_PER_OBJECT:
-                return
+                break
             position = 0  # this object is full, so that the stream goes on in the next
+        if seq < count:
+            self._gone(stream, seq)
 
     def _data(self, stream: str, seq: int, position: int, left_s: Callable[[], float]) -> bytes:
         """What stands in an entry's object from there on. Raises: JournalError."""
@@ -229,13 +230,17 @@ class ObsJournal:
             data = self.bucket.get_object(key, position, left_s)
         except ObsError as err:
             self._failed("get_object", key, err)
-        except (CloudError, SettingsError) as err:
+        except UpkeepError as err:
             raise JournalError(f"{self.name}: {err}") from None
         if data is None and position:
-            self._forget(stream)
-            fix = "Look at what deleted it; the run has to be judged by a person."
-            raise JournalError(f"{self.name}: {key} is gone, though it was read or written before. {fix}")
+            self._gone(stream, seq)
         return data or b""
+
+    def _gone(self, stream: str, seq: int) -> NoReturn:
+        """An entry is not there any more. Raises: JournalError."""
+        self._forget(stream)
+        fix = f"Look at what removed or replaced {self._key(stream, seq)}; the run has to be judged by a person."
+        raise JournalError(f"{self.name}: what was read or written of {stream} before is gone from place {seq} on. {fix}")
 
     def _learn(self, stream: str, line: _Line, position: int, length: int) -> None:
         with self._lock:
@@ -263,7 +268,7 @@ class ObsJournal:
 
     def _failed(self, operation: str, key: str, err: ObsError) -> NoReturn:
         """Where, what, what to do; never OBS's own text, which may hold anything. Raises: JournalError."""
-        fix = _FIXES.get(err.error_code, _UNREACHABLE)
+        fix = _FIXES.get(err.error_code, _FIXES["AccessDenied"] if err.status_code == 403 else _UNREACHABLE)
         if err.status_code is not None and 300 <= err.status_code < 400:
             fix = _ELSEWHERE
         where = {"right": PERMISSIONS[operation], "beside": PERMISSIONS_BESIDE[0], "where": self.site.below, "key": key}
