@@ -19,6 +19,7 @@ import pytest
 
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
 from tests import contexts
+from tests.buckets import BUCKET, url_of
 from tests.deploy.runtime_api import ARN, Answer, RuntimeApi
 from tests.filters import pattern, query, rows
 from tests.log_filters import matches
@@ -292,12 +293,16 @@ PUBLISHED = [
 def functiongraph(
     request: pytest.FixtureRequest, code: Path, interpreter: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Driven]:
-    """One function instance of one runtime. The key pair is the agency's, and settings come by `getUserData` alone."""
+    """One function instance of one runtime, as it is deployed by default: its journal is in a bucket.
+
+    The key pair is the agency's, and settings come by `getUserData` alone.
+    """
     folder = tmp_path_factory.mktemp("functiongraph")
     context, timeout = request.param
     with Emulator(make_fleet(SEVERAL, tags={"env": "demo"}, busy_s=0, lag_s=0), security_token=TOKEN) as emu:
+        emu.obs.create(BUCKET)
         told = {
-            "settings": settings_for(emu, folder),
+            "settings": {**settings_for(emu, folder), "UPKEEP_JOURNAL": url_of(emu), "UPKEEP_JOURNAL_EPHEMERAL": ""},
             "key": [emu.ak, emu.sk, TOKEN],
             "contexts": contexts.__file__,
             "context": context,
@@ -380,4 +385,5 @@ def test_a_replay_in_the_same_function_instance_does_nothing(functiongraph: Driv
     plan = restart(*functiongraph.ids(1), run_id="night")
     said = [functiongraph.invoke(plan, name)["answer"]["replayed"] for name in ("request-4", "request-5")]
     assert said == [False, True]
+    assert any(key.startswith("upkeep/expiring/run/") for key in functiongraph.emu.obs.buckets[BUCKET].objects)
     functiongraph.lines()
