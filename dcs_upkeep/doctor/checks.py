@@ -26,6 +26,7 @@ from dcs_upkeep.domain.ports import Clock, Host, Journal, Topic
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.triggers.plans_file import PlansFile
 
+LEVER = "control/halt"  # the stream of the halt lever: if it cannot be read it counts as pulled
 # No harmless call needs these, so that only a run shows whether they are granted; and what the host adds.
 NOT_TRIED = (
     client.PERMISSIONS["restart_or_flush_instances"],
@@ -140,8 +141,14 @@ class _UntrueStoreError(UpkeepError):
 
 
 def _write_and_read_back(journal: Journal, clock: Clock) -> None:
-    """Append, read, and append again at the same place, which must fail: the one primitive that everything rests on."""
+    """Append, read, and append again at the same place, which must fail: the one primitive that everything rests on.
+
+    First what a run asks first: what is not there, which a store may deny to whoever may not list; and the halt lever.
+    """
     stream, entry = f"doctor/{uuid.uuid4().hex}", {"type": "doctor", "at": clock.now().isoformat()}
+    if journal.read(stream):
+        raise _UntrueStoreError(f"{journal.name}: a stream that nobody wrote has entries. Use another store.")
+    journal.read(LEVER)
     journal.append(stream, 0, entry)
     if journal.read(stream) != [(0, entry)]:
         raise _UntrueStoreError(f"{journal.name}: what was written did not read back. Use another store.")
