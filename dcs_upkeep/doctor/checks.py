@@ -86,9 +86,15 @@ class _Outside:
             yield not_checked("rights and topics", "there are no credentials to try", "Correct the credentials first.")
         else:
             yield from self._with_key()
-        yield from self._at(JOURNAL, "journal", lambda: _journal(parts))
+        yield from self._journal()
         if parts.settings.journal:
             yield from timed("self call", lambda: self_call(parts.host, deadline), deadline)
+
+    def _journal(self) -> Iterator[Finding]:
+        """An address that cannot be used is told whether or not anything can be reached."""
+        parts = self._parts
+        unusable = list(timed("journal", lambda: _opened(parts), self._deadline))
+        return iter(unusable) if unusable else self._at(JOURNAL, "journal", lambda: _journal(parts))
 
     def _with_key(self) -> Iterator[Finding]:
         parts, deadline = self._parts, self._deadline
@@ -116,6 +122,12 @@ class _Outside:
         if service in (CLOUD_EYE, SMN) and self._parts.account.keys.refused:
             return iter([not_checked(what, "the key pair is refused, and five wrong signatures lock it", "Correct the credentials first.")])
         return timed(what, check, self._deadline)
+
+
+def _opened(parts: Parts) -> Iterator[Finding]:
+    """Nothing, if the journal can be made from its address. Raises: SettingsError; ModuleNotFoundError."""
+    _ = parts.journal
+    return iter(())
 
 
 def _journal(parts: Parts) -> Iterator[Finding]:

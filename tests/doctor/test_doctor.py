@@ -350,3 +350,9 @@ def test_what_a_run_reads_first_is_read(examine: Callable[..., list[Finding]], m
         bucket.objects["upkeep/lasting/control/halt"] = StoredObject(b"no line\n", 1, 0.0, "STANDARD")
         assert checks.LEVER == HALT_STREAM
         assert "control/halt: entry 0 is no JSON object" in of(examine(UPKEEP_JOURNAL=url_of(emu)), "journal").said
+
+
+def test_an_address_that_cannot_be_used_is_told_where_nothing_can_be_reached(examine: Callable[..., list[Finding]]) -> None:
+    found = examine(UPKEEP_JOURNAL=f"obs://their.bucket/p?endpoint={NOWHERE}")
+    assert of(found, "reach the journal").state == "fail"
+    assert (of(found, "UPKEEP_JOURNAL").state, "without dots" in of(found, "UPKEEP_JOURNAL").said) == ("fail", True)
