@@ -26,6 +26,7 @@ from dcs_upkeep.domain.ports import Clock, Host, Journal, Topic
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.triggers.plans_file import PlansFile
 
+LEVER = "control/halt"  # the stream of the halt lever: if it cannot be read it counts as pulled
 # No harmless call needs these, so that only a run shows whether they are granted; and what the host adds.
 NOT_TRIED = (
     client.PERMISSIONS["restart_or_flush_instances"],
@@ -85,9 +86,15 @@ class _Outside:
             yield not_checked("rights and topics", "there are no credentials to try", "Correct the credentials first.")
         else:
             yield from self._with_key()
-        yield from self._at(JOURNAL, "journal", lambda: _journal(parts))
+        yield from self._journal()
         if parts.settings.journal:
             yield from timed("self call", lambda: self_call(parts.host, deadline), deadline)
+
+    def _journal(self) -> Iterator[Finding]:
+        """An address that cannot be used is told whether or not anything can be reached."""
+        parts = self._parts
+        unusable = list(timed("journal", lambda: _opened(parts), self._deadline))
+        return iter(unusable) if unusable else self._at(JOURNAL, "journal", lambda: _journal(parts))
 
     def _with_key(self) -> Iterator[Finding]:
         parts, deadline = self._parts, self._deadline
@@ -117,6 +124,12 @@ class _Outside:
         return timed(what, check, self._deadline)
 
 
+def _opened(parts: Parts) -> Iterator[Finding]:
+    """Nothing, if the journal can be made from its address. Raises: SettingsError; ModuleNotFoundError."""
+    _ = parts.journal
+    return iter(())
+
+
 def _journal(parts: Parts) -> Iterator[Finding]:
     what = "journal"
     try:
@@ -140,8 +153,14 @@ class _UntrueStoreError(UpkeepError):
 
 
 def _write_and_read_back(journal: Journal, clock: Clock) -> None:
-    """Append, read, and append again at the same place, which must fail: the one primitive that everything rests on."""
+    """Append, read, and append again at the same place, which must fail: the one primitive that everything rests on.
+
+    First what a run asks first: what is not there, which a store may deny to whoever may not list; and the halt lever.
+    """
     stream, entry = f"doctor/{uuid.uuid4().hex}", {"type": "doctor", "at": clock.now().isoformat()}
+    if journal.read(stream):
+        raise _UntrueStoreError(f"{journal.name}: a stream that nobody wrote has entries. Use another store.")
+    journal.read(LEVER)
     journal.append(stream, 0, entry)
     if journal.read(stream) != [(0, entry)]:
         raise _UntrueStoreError(f"{journal.name}: what was written did not read back. Use another store.")

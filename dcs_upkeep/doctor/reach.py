@@ -51,7 +51,7 @@ def endpoints_of(settings: Settings, region: str, *, alarms: bool, calls_functio
     if calls_functiongraph:
         address = settings.functiongraph_endpoint or endpoints.of_service("functiongraph", region)
         yield Endpoint(FUNCTIONGRAPH, address, "UPKEEP_REGION or UPKEEP_FUNCTIONGRAPH_ENDPOINT")
-    if journal := _of_journal(settings.journal):
+    if journal := _of_journal(settings):
         yield Endpoint(JOURNAL, journal, "UPKEEP_JOURNAL")
 
 
@@ -115,15 +115,17 @@ def _place(address: str) -> Place:
     return parts.hostname or "", parts.port or (443 if scheme == "https" else 80), proxy is not None
 
 
-def _of_journal(url: str) -> str | None:
-    """Where a journal is called; None if it is a file."""
-    parts = urlsplit(url)
+def _of_journal(settings: Settings) -> str | None:
+    """Where the journal is called; None if it is a file, or if its address cannot be used, which is told under `journal`."""
+    parts = urlsplit(settings.journal)
     options = dict(parse_qsl(parts.query))
     if parts.scheme == "dynamodb":
         return options.get("endpoint") or _of_aws("dynamodb", options.get("region", ""))
-    if parts.scheme == "obs":
-        return options.get("endpoint") or endpoints.of_service("obs", options.get("region", ""))
-    return None
+    if parts.scheme != "obs" or not parts.netloc:
+        return None
+    # As the store itself reads it: what its address leaves out, the settings say.
+    endpoint = options.get("endpoint") or settings.obs_endpoint
+    return endpoint or endpoints.of_service("obs", options.get("region") or settings.region)
 
 
 def _of_aws(service: str, region: str) -> str | None:

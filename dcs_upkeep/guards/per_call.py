@@ -41,6 +41,8 @@ def halt(record: HaltRecord) -> str | None:
 
 
 def _release(facts: CallFacts) -> str:
+    if facts.halt is not None and not isinstance(facts.halt, Mapping):
+        return "Mend the journal, so that the halt lever can be read; then send the event again."
     halt_id = facts.halt.get("id") if isinstance(facts.halt, Mapping) else None
     return f'Release the halt when it is safe: {{"command": "release", "halt": "{halt_id or "<id>"}"}}; then send the event again.'
 

@@ -33,7 +33,8 @@ def _outcome(instance_id: str, name: str | None, refusals: Sequence[Refusal]) ->
 def _refused(
     request: Request, policy: Policy, refusals: Sequence[Refusal], settled: Sequence[Outcome], notes: tuple[str, ...] = ()
 ) -> Plan:
-    """A plan of no waves and without a digest."""
+    """A plan of no waves and without a digest. Where it has no instance yet that could carry the reasons, its notes do."""
+    reasons = () if settled else tuple(f"{refusal.guard}: {refusal.reason}" for refusal in refusals)
     return Plan(
         action=policy.action,
         name=request.name,
@@ -43,5 +44,5 @@ def _refused(
         instances={},
         settled=tuple(settled),
         refusals=tuple(refusals),
-        notes=notes,
+        notes=(*reasons, *notes),
     )

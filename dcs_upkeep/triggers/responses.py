@@ -86,4 +86,5 @@ def error_sentence(result: RunResult) -> str:
     reasons = [f"{problem['path']}: {problem['what']}".lstrip(": ") for problem in report["problems"]]
     refused = [row for row in report["instances"] if row["outcome"] == OutcomeKind.REFUSED]
     reasons += dict.fromkeys(f"{row['guard']}: {row['reason']}" for row in refused)
+    reasons = reasons or list(report["notes"])  # of a selection that was not even read
     return f"Refused, nothing was sent ({report['run_id']}): {list_some(reasons, separator='; ')}. {report['next']}"

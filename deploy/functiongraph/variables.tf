@@ -72,7 +72,7 @@ variable "scheduled_request" {
   description = "The request that the timer sends, as JSON text of less than 2 KB."
   default     = "{\"action\": \"restart\", \"select\": {\"tags\": {\"upkeep\": \"weekly\"}}, \"dry_run\": true}"
   validation {
-    condition     = can(jsondecode(var.scheduled_request)) && length(var.scheduled_request) < 2048
+    condition     = can(keys(jsondecode(var.scheduled_request))) && length(var.scheduled_request) < 2048
     error_message = "Write one JSON object of less than 2 KB."
   }
 }
@@ -108,7 +108,7 @@ variable "journal" {
   description = "Where runs are recorded: obs makes a bucket; obs://<bucket>/<folder>?region=<region> or dynamodb://<table>?region=<region>&endpoint=https://<GeminiDB> name one that is there; none leaves duplicates untold and flush refused."
   default     = "obs"
   validation {
-    condition     = contains(["obs", "none"], var.journal) || can(regex("^obs://[a-z0-9][a-z0-9.-]{2,62}/[^?]*[^?/][?]region=", var.journal)) || startswith(var.journal, "dynamodb://")
+    condition     = contains(["obs", "none"], var.journal) || can(regex("^obs://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)+[?]region=[a-z]", var.journal)) || startswith(var.journal, "dynamodb://")
     error_message = "Write obs, none, obs://<bucket>/<folder>?region=<region>, or dynamodb://<table>?region=<region>&endpoint=https://<address>."
   }
 }

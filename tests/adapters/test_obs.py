@@ -116,6 +116,15 @@ def test_a_tail_is_read_by_its_range_alone(connect: Callable[..., obs.ObsJournal
     assert sizes[1:] == [0, 0]
 
 
+def test_no_range_begins_where_the_object_ends(connect: Callable[..., obs.ObsJournal], emu: Emulator) -> None:
+    """Stores differ in what they answer to one; the byte before is always there."""
+    first, second = connect(), connect()
+    first.append("run/a", 0, {})
+    assert second.read("run/a") == [(0, {})]
+    assert [journal.read("run/a", after=0) for journal in (first, second)] == [[], []]
+    assert {record.status for record in emu.truth.of("get_object")} == {200, 206}
+
+
 def test_a_taken_place_that_was_seen_costs_nothing(connect: Callable[..., obs.ObsJournal], emu: Emulator) -> None:
     journal = connect()
     journal.append("run/a", 0, {})
@@ -276,6 +285,21 @@ def test_a_conflict_that_obs_wants_tried_again_is(connect: Callable[..., obs.Obs
     assert calls(emu) == ["append"] * 3
 
 
+@pytest.mark.parametrize("code", ["PositionMismatch", ""])
+def test_a_conflict_of_another_word_is_settled_by_what_stands_there(
+    code: str, connect: Callable[..., obs.ObsJournal], emu: Emulator
+) -> None:
+    first, second = connect(), connect()
+    first.append("run/a", 0, {"mine": 1})
+    emu.add_fault(Fault("append", "error", status=409, code=code, times=2))
+    with pytest.raises(SeqTakenError):
+        second.append("run/a", 0, {"mine": 2})
+    with pytest.raises(JournalError, match=f"append_object failed .*{code or 'HTTP 409'}"):
+        second.append("run/a", 1, {"mine": 2})
+    second.append("run/a", 1, {"mine": 2})
+    assert [entry["mine"] for _, entry in connect().read("run/a")] == [1, 2]
+
+
 @pytest.mark.parametrize("kind", ["drop", "500", "503", "429"])
 def test_what_stays_unknown_is_said_and_may_be_tried_again(kind: str, connect: Callable[..., obs.ObsJournal], emu: Emulator) -> None:
     journal = connect()
@@ -314,6 +338,14 @@ def test_an_append_gives_up_well_within_a_lease(connect: Callable[..., obs.ObsJo
         with pytest.raises(JournalError):
             connect(url_of(stalling)).append("run/a", 0, {})
     assert clock.monotonic() <= obs.LONGEST_S + obs_bucket.CONNECT_S + obs_bucket.READ_S < 60
+
+
+def test_a_404_without_a_word_is_nothing_there_and_one_with_a_page_is_not(connect: Callable[..., obs.ObsJournal], emu: Emulator) -> None:
+    emu.obs.create(BUCKET, bare=True)
+    assert connect().read("run/a") == []
+    emu.add_fault(Fault("get_object", "error", status=404, code=""))
+    with pytest.raises(JournalError, match="HTTP 404"):
+        connect().read("run/a")
 
 
 @pytest.mark.parametrize("kind", ["204", "empty_object", "garbage"])
@@ -524,6 +556,9 @@ def test_an_object_that_somebody_made_shorter_is_seen(connect: Callable[..., obs
 
     with pytest.raises(JournalError, match="gone from place 2 on"):
         shortened().append("run/a", 2, {})
+    del bucket.objects[KEY]
+    with pytest.raises(JournalError, match="gone from place 2 on"):
+        shortened().read("run/a", after=1)
     del bucket.objects[KEY]
     with pytest.raises(JournalError, match="gone from place 1 on"):
         shortened().read("run/a")

@@ -21,8 +21,10 @@ from dcs_upkeep.adapters.journals.memory import MemoryJournal
 from dcs_upkeep.doctor import checks, obs
 from dcs_upkeep.doctor.finding import Finding
 from dcs_upkeep.domain.errors import UpkeepError
+from dcs_upkeep.journal.halt import HALT_STREAM
 from dcs_upkeep.local.emulator import Emulator, Fault, make_fleet
-from tests.buckets import emulator, url_of
+from dcs_upkeep.local.emulator.obs import StoredObject
+from tests.buckets import BUCKET, emulator, url_of
 from tests.fakes import FakeClock, FakeLog
 from tests.local.test_cli import cli
 from tests.tables import create_table
@@ -336,3 +338,21 @@ def test_a_journal_on_obs_is_looked_at_more_closely(examine: Callable[..., list[
         assert of(found, "journal: lifecycle").state == "look"
         emu.obs.buckets.clear()
         assert "Create the bucket upkeep-journal" in of(examine(UPKEEP_JOURNAL=url_of(emu)), "journal").said
+
+
+def test_what_a_run_reads_first_is_read(examine: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not there, and the lever: a bucket that takes appends may refuse both."""
+    monkeypatch.setattr(obs, "PLACES", 5)
+    with emulator(FakeClock()) as emu:
+        emu.obs.create(BUCKET, lists=False)
+        assert "obs:bucket:ListBucket" in of(examine(UPKEEP_JOURNAL=url_of(emu)), "journal").said
+        bucket = emu.obs.create(BUCKET)
+        bucket.objects["upkeep/lasting/control/halt"] = StoredObject(b"no line\n", 1, 0.0, "STANDARD")
+        assert checks.LEVER == HALT_STREAM
+        assert "control/halt: entry 0 is no JSON object" in of(examine(UPKEEP_JOURNAL=url_of(emu)), "journal").said
+
+
+def test_an_address_that_cannot_be_used_is_told_where_nothing_can_be_reached(examine: Callable[..., list[Finding]]) -> None:
+    found = examine(UPKEEP_JOURNAL=f"obs://their.bucket/p?endpoint={NOWHERE}")
+    assert of(found, "reach the journal").state == "fail"
+    assert (of(found, "UPKEEP_JOURNAL").state, "without dots" in of(found, "UPKEEP_JOURNAL").said) == ("fail", True)

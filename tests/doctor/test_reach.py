@@ -102,13 +102,21 @@ def test_every_address_that_a_run_calls_is_asked_for_and_no_other(monkeypatch: p
         ("dynamodb://t?endpoint=https://gemini.example:8000", "https://gemini.example:8000"),
         ("obs://bucket/prefix?region=cn-north-4", "https://obs.cn-north-4.myhuaweicloud.com"),
         ("obs://bucket/prefix?region=cn-north-4&endpoint=https://obs.example", "https://obs.example"),
+        ("obs://bucket", "https://obs.cn-east-3.myhuaweicloud.com"),
+        ("obs://bucket?region=", "https://obs.cn-east-3.myhuaweicloud.com"),
+        ("obs:", None),
         ("dynamodb://t?region=no%20region", None),
         ("memory:", None),
     ],
 )
 def test_a_journal_is_reached_where_its_address_says(url: str, address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    assert reach._of_journal(url) == address
+    assert reach._of_journal(read_settings({"UPKEEP_REGION": "cn-east-3", "UPKEEP_JOURNAL": url}.get)) == address
+
+
+def test_a_journal_on_obs_is_reached_at_the_endpoint_of_the_settings_if_its_address_names_none() -> None:
+    told = {"UPKEEP_REGION": "cn-east-3", "UPKEEP_JOURNAL": "obs://bucket/prefix", "UPKEEP_OBS_ENDPOINT": "https://obs.example"}
+    assert reach._of_journal(read_settings(told.get)) == "https://obs.example"
 
 
 def test_without_the_library_of_a_topic_the_others_are_asked_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

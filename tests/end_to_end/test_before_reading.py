@@ -46,6 +46,8 @@ def test_what_settings_request_and_clock_refuse_is_refused_without_a_call(name: 
         assert (report["counts"], guards(report)) == (({"refused": 4}, {guard}) if listed else ({}, set()))
         assert report["next"]
         assert len(w.emu.truth.messages) == 1
+        assert bool(report["notes"]) is not listed
+        assert all(note.lower().startswith(f"{guard}: ") for note in report["notes"])
 
 
 @pytest.mark.parametrize("what", ["named", "selected"])
@@ -54,13 +56,31 @@ def test_a_halt_and_an_open_breaker_cost_nothing_either(what: str) -> None:
         w.run({"command": "halt", "reason": "a release is under way"})
         report = w.refused({"action": "restart", **({"instances": w.ids} if what == "named" else BY_TAG)})
         assert (report["status"], calls(w)) == ("halted", {})
-        assert "a release is under way" in report["next"] + str(report["instances"]) + str(w.log.named("plan.made"))
+        assert "a release is under way" in w.emu.truth.messages[-1].message
+        told = report["instances"][0]["reason"] if what == "named" else report["notes"][0]
+        assert "halt 'halt-0' is in force: 'a release is under way'" in told
     with world(4, settings={"UPKEEP_BREAKER": "1"}, journal=True) as w:
         w.emu.edit(w.ids[0], ends_in="ERROR")
         w.run({"action": "restart", "instances": w.ids[:1]})
         w.emu.truth.forget()
         report = w.refused({"action": "restart", "instances": w.ids[1:]})
         assert (report["status"], report["counts"], calls(w)) == ("halted", {"refused": 3}, {})
+
+
+def test_the_error_of_a_selection_that_was_not_read_says_why() -> None:
+    with world(2, journal=True) as w:
+        w.run({"command": "halt", "reason": "a release is under way"})
+        with pytest.raises(RefusedError, match="halt 'halt-0' is in force: 'a release is under way'.*send the event again"):
+            w.run({"action": "restart", **BY_TAG})
+
+
+def test_a_lever_that_cannot_be_read_is_not_to_be_released_but_mended() -> None:
+    with world(2, journal=True) as w:
+        assert w.journal is not None
+        w.journal.append("control/halt", 0, {"strange": 1})
+        with pytest.raises(RefusedError, match=r"halt: whether a halt is in force cannot be read.*Mend the journal") as caught:
+            w.run({"action": "restart", **BY_TAG})
+        assert "<id>" not in str(caught.value)
 
 
 def test_a_flush_on_a_host_without_a_journal_costs_nothing() -> None:

@@ -156,7 +156,8 @@ class ObsJournal:
         try:
             following = self.bucket.append_object(key, position, line, tries_s)
         except ObsError as err:
-            if err.error_code != "PositionNotEqualToLength" and not err.may_be_done:
+            # Whatever word a conflict comes with: what stands there says whether the place is taken.
+            if not (err.may_be_done or (err.status_code == 409 and err.error_code != "ObjectNotAppendable")):
                 self._failed("append_object", key, err)
             refusal = err
         except UpkeepError as err:
@@ -199,6 +200,8 @@ class ObsJournal:
         if refusal is None or refusal.may_be_done:
             said = f"append_object got no usable answer ({refusal.error_code if refusal else 'no position'})"
             raise JournalError(f"{self.name}: {said}, and nothing of it stands there so far. {_UNREACHABLE}")
+        if refusal.error_code != "PositionNotEqualToLength":
+            self._failed("append_object", self._key(stream, seq), refusal)
         self._gone(stream, seq)
 
     def _lines(self, stream: str, first: int, left_s: Callable[[], float]) -> Iterator[_Line]:

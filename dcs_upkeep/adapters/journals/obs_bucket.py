@@ -39,6 +39,8 @@ USER_AGENT = f"dcs-upkeep/{__version__}"
 KEY_REFUSED = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidSecurityToken", "InvalidToken"})
 # With 409 and 400, and the advice to try again.
 MAY_PASS = frozenset({"OperationAborted", "RequestTimeout"})
+# A page of a proxy or of another service has a body, so that it is not among these.
+NO_OBJECT = frozenset({"NoSuchKey", "HTTP 404 without a body"})
 NO_ANSWER = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)  # requests' own errors are OSErrors
 
 
@@ -124,17 +126,20 @@ class Bucket:
         return int(following) if following.isdecimal() else None
 
     def get_object(self, key: str, first: int, left_s: Callable[[], float]) -> bytes | None:
-        """What stands from this byte on, which may be nothing; None if there is no such object."""
+        """What stands from this byte on, which may be nothing; None if there is no such object, or none that reaches to there.
+
+        The byte before it is read too, so that no answer is empty: what a range that begins at the end is answered differs from store
+        to store, and "nothing more" must not be what something in between made up.
+        """
         try:
-            answer = self._ask(_Request("get_object", "GET", key, first=first), left_s)
+            answer = self._ask(_Request("get_object", "GET", key, first=max(0, first - 1)), left_s)
         except ObsError as err:
-            if err.error_code == "NoSuchKey":
+            if err.error_code in NO_OBJECT or err.status_code == 416:
                 return None
-            if err.status_code == 416:
-                return b""
             raise
         # Whoever does not know ranges sends the whole.
-        return answer.content[first:] if answer.status_code == 200 else answer.content
+        before = first if answer.status_code == 200 else min(first, 1)
+        return answer.content[before:] if len(answer.content) >= before else None
 
     def get_bucket_lifecycle(self, left_s: Callable[[], float]) -> str:
         """The bucket's lifecycle rules as XML; empty if there are none."""
@@ -191,7 +196,7 @@ class Bucket:
             raise ObsError(request.operation, None, f"HTTP {answer.status_code} of {len(answer.content)} bytes")
         found = re.search(rb"<Code>(\w{1,60})</Code>", answer.content[:4096])
         request_id = re.search(r"^\w{1,64}$", answer.headers.get("x-obs-request-id", ""))
-        code = found[1].decode() if found else f"HTTP {answer.status_code}"
+        code = found[1].decode() if found else f"HTTP {answer.status_code}{'' if answer.content else ' without a body'}"
         raise ObsError(request.operation, answer.status_code, code, request_id[0] if request_id else None)
 
 

@@ -52,7 +52,8 @@ class Bucket:
     """`versioning`: "", "Enabled" or "Suspended". `posix`: a parallel file system. `denied`: operations without a right to them.
 
     `lists`: whether there is a right to list; without it an object that is not there is 403, as at other object stores (OBS's pages
-    do not say). `most_appends`: lower it to fill an object quickly. `older`: versions that a delete or a PUT left behind.
+    do not say). `bare`: that it is not there is 404 without a body, as from a store of fewer words. `most_appends`: lower it to fill an
+    object quickly. `older`: versions that a delete or a PUT left behind.
     """
 
     versioning: str = ""
@@ -63,6 +64,7 @@ class Bucket:
     lifecycle: Sequence[LifecycleRule] = ()
     denied: frozenset[str] = frozenset()
     lists: bool = True
+    bare: bool = False
     most_appends: int = MOST_APPENDS
     objects: dict[str, StoredObject] = field(default_factory=dict)
     older: list[tuple[str, StoredObject]] = field(default_factory=list)
@@ -170,6 +172,8 @@ class ObsService:
 
     def _get(self, call: Call, bucket: Bucket) -> Answer:
         one = bucket.objects.get(call.path_values["key"])
+        if one is None and bucket.bare:
+            return self._answer(call, bucket, {}, status=404)
         if one is None:
             return obs_error(404, "NoSuchKey", call) if bucket.lists else obs_error(403, "AccessDenied", call)
         size, found = len(one.data), re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("range", ""))
