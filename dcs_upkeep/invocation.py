@@ -96,6 +96,8 @@ class InvocationHandler:
                         spec = replace(spec, request=spec.request.model_copy(update={"dry_run": True}))
                     return self._runs.start(spec)
                 case Invalid():
+                    if item.late is not None and (found := self._runs.delivered_again(item.late)) is not None:
+                        return found
                     refused = self._runs.refuse_event(item.trigger, item.run_id, item.problems, item.kind)
                     return replace(refused, http_code=item.http_code)
                 case Ignored():

@@ -91,6 +91,29 @@ class RunCoordinator:
             report["notes"].append(f"this run belongs to {state.scope}")
         return RunResult(Disposition.DONE, report)
 
+    def delivered_again(self, spec: RunSpec) -> RunResult | None:
+        """What an event that is too old to begin this run is answered, if it began it when it came in time; else None. Writes nothing."""
+        journal = self._ports.journal
+        if journal is None or spec.request.dry_run:
+            return None
+        try:
+            state, _ = read_run(journal, spec.run_id)
+            asked = make_claim(spec, self.scope, self._ports.clock.now().timestamp())
+        except InvalidEventError:
+            return None  # too long for any journal, so that it began nothing
+        except JournalError as err:
+            self._ports.log("journal.failed", level="warning", run_id=spec.run_id, reason=str(err))
+            return None
+        if state.claimed is None or state.released or state.claimed["same_as"] != asked["same_as"] or not is_of(state, self.scope):
+            return None
+        first = spec_on_record(state)
+        if state.reported is None:
+            why = "this event is too old to go on with it; the sweep does where nobody works on it"
+            return RunResult(Disposition.RUNNING, self._running(first, spec.run_id, state, why))
+        report = replayed_report(first, self._location_of(state), state, self._telling(state))
+        report["next"] = f"{REPLAYED} {report['next']}"
+        return RunResult(Disposition.DONE, report, may_have_sent=state.may_have_sent())
+
     def refuse(
         self, trigger: Trigger, run_id: str, problems: Sequence[Problem], disposition: Disposition = Disposition.REFUSED
     ) -> RunResult:

@@ -49,7 +49,8 @@ class Invalid:
     """One record that is not valid, with everything that is wrong.
 
     `kind`: of what sort it is, if it has nothing to do with this function: of many of one sort one is told. None: it may be meant for us.
-    `http_code`: for HTTP callers, in place of what every refused request is answered.
+    `http_code`: for HTTP callers, in place of what every refused request is answered. `late`: nothing else is wrong than that it is too
+    old for this run, which it may have begun when it was delivered before.
     """
 
     trigger: Trigger
@@ -58,6 +59,7 @@ class Invalid:
     record: str | None = None
     kind: str | None = None
     http_code: int | None = None
+    late: RunSpec | None = None
 
 
 DeliveryItem = StartRun | ControlCommand | Ignored | Invalid

@@ -127,11 +127,14 @@ class PayloadParser:
                 raise InvalidEventError([Problem(path, "only reviewed plans are accepted (UPKEEP_PLANS_ONLY)", fix)])
         except InvalidEventError as err:
             return self.invalid(trigger, err.problems)
-        if stale := self._stale(trigger.time, request.expires_after_s):
-            return self.invalid(trigger, (stale,))
         if trigger.kind in KEYED_BY_REQUEST and request.run_id:
             trigger = keyed_by_caller(trigger, request.run_id)
-        return StartRun(RunSpec(request, trigger, self.run_id(trigger), plan_name, alarm_id))
+        spec = RunSpec(request, trigger, self.run_id(trigger), plan_name, alarm_id)
+        if ahead := self._ahead(trigger.time):
+            return self.invalid(trigger, (ahead,))
+        if stale := self._stale(trigger.time, request.expires_after_s):
+            return replace(self.invalid(trigger, (stale,)), late=spec)
+        return StartRun(spec)
 
     def _reviewed(self, asked: Request, path: str) -> Request:
         """The reviewed request, with the fields that an event may set beside its name."""
@@ -145,16 +148,20 @@ class PayloadParser:
         beside = {"dry_run": asked.dry_run, "approve": asked.approve, "run_id": asked.run_id}
         return found.model_copy(update={**beside, "requested_by": asked.requested_by or found.requested_by})
 
+    def _ahead(self, time: datetime | None) -> Problem | None:
+        """An event from too far in the future. One without a time is not."""
+        if time is None or time - self.now <= timedelta(seconds=FORWARD_S):
+            return None
+        return Problem("time", f"the event is from {time.isoformat()}, which is in the future", "Check the clock of its sender.")
+
     def _stale(self, time: datetime | None, expires_after_s: float) -> Problem | None:
-        """An event that is too old, or from too far in the future. An event without a time is neither."""
+        """An event that is too old. One without a time is not."""
         if time is None:
             return None
         time = max(time, self.sent_again) if self.sent_again else time
         if self.now - time > timedelta(seconds=expires_after_s):
             what = f"the event is from {time.isoformat()}, more than {expires_after_s:g} s ago"
             return Problem("time", what, "Send a new one, or raise expires_after_s.")
-        if time - self.now > timedelta(seconds=FORWARD_S):
-            return Problem("time", f"the event is from {time.isoformat()}, which is in the future", "Check the clock of its sender.")
         return None
 
     def _control(self, raw: Mapping[str, object], path: str, trigger: Trigger) -> DeliveryItem:

@@ -20,6 +20,17 @@ from tests.world import Fault, TimedHost, World, make_fleet, printed_event, worl
 RUN = {"action": "restart", "select": {"tags": {"env": "test"}}, "run_id": "night"}
 
 
+def timer_event(w: World, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A timer of FunctionGraph that fires now."""
+    return {
+        "version": "v1.0",
+        "trigger_type": "TIMER",
+        "trigger_name": "nightly",
+        "time": w.clock.now().isoformat(),
+        "user_event": json.dumps(fields),
+    }
+
+
 def hop(w: World, event: Mapping[str, Any], left_s: float, most: int = 60, **settings: str) -> tuple[dict[str, Any], int]:
     """Invocations of so many seconds each, one after the other, as the function calls itself."""
     pending: deque[Mapping[str, object]] = deque([event])
@@ -45,6 +56,49 @@ def test_a_replay_gives_the_first_report_and_publishes_nothing_again() -> None:
         assert shown == {**first, "replayed": True}, "on record it stays as it was told"
         assert len(w.emu.truth.messages) == 1
         assert len(w.puts) == 2
+
+
+def test_an_event_that_is_delivered_again_when_it_is_too_old_to_begin_anything_is_replayed() -> None:
+    """Queues and platforms deliver late, too. Nobody is to be woken for a night that went well."""
+    with world(3, journal=True) as w:
+        event = timer_event(w, {key: value for key, value in RUN.items() if key != "run_id"})
+        first = w.run(event)
+        w.clock.sleep(2 * 3600)
+        told = len(w.emu.truth.messages)
+        again = w.run(event)
+        assert (again["replayed"], again["run_id"], again["counts"]) == (True, first["run_id"], first["counts"])
+        assert again["next"].startswith("Nothing was done now")
+        assert len(w.emu.truth.messages) == told
+        assert len(w.puts) == 2
+
+
+def test_an_event_that_is_too_old_is_refused_if_no_run_of_it_is_on_record() -> None:
+    with world(3, journal=True) as w:
+        fields = {key: value for key, value in RUN.items() if key != "run_id"}
+        event = timer_event(w, fields)
+        w.clock.sleep(2 * 3600)
+        assert "more than 3600 s ago" in str(w.refused(event)["problems"])
+        other = timer_event(w, fields)
+        w.run(other)
+        w.clock.sleep(2 * 3600)
+        changed = {**other, "user_event": json.dumps({**fields, "action": "soft_restart"})}
+        assert "more than 3600 s ago" in str(w.refused(changed)["problems"]), "the key stands for another request"
+        assert len(w.puts) == 2
+
+
+def test_an_old_event_of_a_run_that_is_under_way_neither_begins_nor_takes_it_over() -> None:
+    with world(3, journal=True) as w:
+        event = timer_event(
+            w, {**{key: value for key, value in RUN.items() if key != "run_id"}, "rollout": {"canary": 1, "pause_s": 10_000}}
+        )
+        host = TimedHost(w.environ(), w.clock, 100.0)
+        bootstrap._invoke(event, host, w.clock, w.log, bootstrap.PLANS_PATH, dry_run=False, journal=w.journal)
+        w.clock.sleep(2 * 3600)
+        before = len(w.puts)
+        again = w.run(event)
+        assert again["status"] == "running"
+        assert "the sweep" in again["next"]
+        assert len(w.puts) == before == 1
 
 
 def test_a_replay_publishes_what_had_failed_the_first_time() -> None:
