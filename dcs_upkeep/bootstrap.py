@@ -208,7 +208,7 @@ def _invoke(
     dry_run: bool,
     journal: Journal | None,
     user: str | None = None,
-    stop: StopRequest,
+    stop: StopRequest | None = None,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
@@ -223,7 +223,7 @@ def _invoke(
         plans = _plans(plans_path)
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
-        ports, location = replace(adapters.ports(examined), stop=stop), adapters.location
+        ports, location = replace(adapters.ports(examined), stop=stop or StopRequest()), adapters.location
     except Exception as err:
         nowhere = _scope(host, Location("", ""), user)
         if asks_doctor(event, nowhere, clock.now()):
