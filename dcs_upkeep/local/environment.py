@@ -129,7 +129,7 @@ def _announced(environ: Mapping[str, str], showings: str, clock: ScaledClock) ->
         database = new_file(_demos())
         url = f"sqlite:///{database}"
     reached = {key: value for key, value in environ.items() if key.startswith(("UPKEEP_", "HUAWEICLOUD_")) and key != "UPKEEP_JOURNAL"}
-    with announced(_demos(), url, clock, reached, database):
+    with announced(_demos(), url, clock, reached):
         if database is None:
             yield None
         else:

@@ -1,7 +1,8 @@
 """The demos that run on this machine now, so that `halt`, `runs` and the others reach them from another terminal.
 
 A demo's time runs faster than ours. It leaves a note of its journal and of its clock, and holds a lock on the note for as long as it
-lives: a note that nobody holds is of a demo that is over, and is removed by whoever finds it.
+lives: a note that nobody holds is of a demo that is over, and is removed by whoever finds it. Its database outlives it by a day, since
+whoever has just stopped it may still be reading there.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from dcs_upkeep.adapters.clocks import ScaledClock
 
 NOTE = ".json"
+KEPT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,18 @@ class LiveDemo:
 
 
 def new_file(folder: Path) -> Path:
-    """A database of its own for one demo. Its folder is made."""
+    """A database of its own for one demo. Its folder is made, and old ones are removed."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in folder.glob("*.db*"):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > KEPT_S:
+                old.unlink()
     return folder / f"{uuid.uuid4().hex[:12]}.db"
 
 
 @contextmanager
-def announced(folder: Path, journal: str, clock: ScaledClock, environ: Mapping[str, str], database: Path | None) -> Iterator[None]:
-    """Let others find this demo while the block lasts. `database`: a file that goes with it."""
+def announced(folder: Path, journal: str, clock: ScaledClock, environ: Mapping[str, str]) -> Iterator[None]:
+    """Let others find this demo while the block lasts."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     note = folder / f"{uuid.uuid4().hex[:12]}{NOTE}"
     told = {
@@ -51,7 +57,6 @@ def announced(folder: Path, journal: str, clock: ScaledClock, environ: Mapping[s
         "began_at": clock.began[0].isoformat(),
         "began_mono": clock.began[1],
         "environ": dict(environ),
-        "database": str(database) if database else None,
     }
     with os.fdopen(os.open(note, os.O_CREAT | os.O_RDWR, 0o600), "w", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -60,7 +65,7 @@ def announced(folder: Path, journal: str, clock: ScaledClock, environ: Mapping[s
         try:
             yield
         finally:
-            _remove(note, told)
+            note.unlink(missing_ok=True)
 
 
 def live_demos(folder: Path) -> list[LiveDemo]:
@@ -74,7 +79,7 @@ def live_demos(folder: Path) -> list[LiveDemo]:
                     began = datetime.fromisoformat(told["began_at"]), float(told["began_mono"])
                     found.append(LiveDemo(told["journal"], ScaledClock(told["scale"], began), told["environ"]))
                 else:
-                    _remove(note, told)
+                    note.unlink(missing_ok=True)
         except (OSError, ValueError, KeyError, TypeError):  # being written or removed just now, or not ours
             continue
     return found
@@ -86,9 +91,3 @@ def _is_held(file: int) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-def _remove(note: Path, told: Mapping[str, Any]) -> None:
-    database = told.get("database")
-    for path in (note, *(Path(f"{database}{end}") for end in ("", "-wal", "-shm") if database)):
-        path.unlink(missing_ok=True)
