@@ -18,5 +18,13 @@ def main() -> None:
     app()
 
 
+def _quietly() -> None:
+    """Whoever stops it before it listens gets the usual status and no traceback."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
 if __name__ == "__main__":
-    main()
+    _quietly()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
@@ -21,6 +23,7 @@ from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, Topic
 from dcs_upkeep.domain.problems import first_problems
 from dcs_upkeep.domain.settings import Settings, read_settings
+from dcs_upkeep.domain.stopping import StopRequest
 from dcs_upkeep.invocation import InvocationHandler, asks_doctor
 from dcs_upkeep.reporting.sentences import message_of
 from dcs_upkeep.triggers.delivery import RunIdScope
@@ -156,22 +159,43 @@ def handle(
     dry_run: bool = False,
     journal: Journal | None = None,
     user: str | None = None,
+    stop: StopRequest | None = None,
 ) -> dict[str, Any]:
     """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `user`: who calls the CLI.
 
     If the host keeps the events of its own calls for this process, they follow here, and the last one's answer is returned.
+    `stop`: whether a person asks this process to stop; if none is given, a laptop listens for signals.
     Raises: UpkeepError alone, without its causes: a platform prints whatever leaves here.
     """
     try:
         clock = clock or SystemClock()
+        listens = stop is None and host is None
         host = host or hosts.detect(context, os.environ if environ is None else environ)
-        plans_path = plans_path or PLANS_PATH
-        answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
-        while (following := host.next_event()) is not None:
-            answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
+        stop = stop or StopRequest()
+        more: dict[str, Any] = {"dry_run": dry_run, "journal": journal, "user": user, "stop": stop}
+        with _signals(stop, host, clock) if listens else nullcontext():
+            answer = _invoke(event, host, clock, log, plans_path or PLANS_PATH, **more)
+            while stop.by is None and (following := host.next_event()) is not None:
+                answer = _invoke(following, host, clock, log, plans_path or PLANS_PATH, **more)
         return answer
     except Exception as err:
         raise as_ours(err) from None
+
+
+def _signals(stop: StopRequest, host: Host, clock: Clock) -> AbstractContextManager[None]:
+    """On a laptop SIGINT and SIGTERM are a person's; a platform's are its own."""
+    if host.kind != "local":
+        return nullcontext()
+    from dcs_upkeep.adapters.signals import LOOK_S, listening
+    from dcs_upkeep.reporting.stop_words import event_command, leaving_words, stopping_words
+
+    stop.look_s = LOOK_S
+    return listening(
+        stop,
+        None,
+        lambda asked: stopping_words(asked, event_command),
+        lambda asked, until: leaving_words(asked, until, clock.now().timestamp(), event_command),
+    )
 
 
 def _invoke(
@@ -184,6 +208,7 @@ def _invoke(
     dry_run: bool,
     journal: Journal | None,
     user: str | None = None,
+    stop: StopRequest | None = None,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
@@ -198,7 +223,7 @@ def _invoke(
         plans = _plans(plans_path)
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
-        ports, location = adapters.ports(examined), adapters.location
+        ports, location = replace(adapters.ports(examined), stop=stop or StopRequest()), adapters.location
     except Exception as err:
         nowhere = _scope(host, Location("", ""), user)
         if asks_doctor(event, nowhere, clock.now()):

@@ -25,12 +25,13 @@ class SystemClock:
 class ScaledClock:
     """Time that runs `scale` times as fast, from now on: an hour of maintenance in a minute, for the demo."""
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, began: tuple[datetime, float] | None = None) -> None:
+        """`began`: of another process's clock on this machine, to show the same time as that."""
         if scale <= 0:
             raise ValueError(f"the time scale is {scale}; write a number above 0")
-        self._scale = scale
-        self._started_at = datetime.now(UTC)
-        self._started = time.monotonic()
+        self.scale = scale
+        self.began = began or (datetime.now(UTC), time.monotonic())
+        self._started_at, self._started = self.began
 
     def now(self) -> datetime:
         """The time of day, in UTC, as far on as the scaled seconds say."""
@@ -38,8 +39,8 @@ class ScaledClock:
 
     def monotonic(self) -> float:
         """Scaled seconds since this clock was made."""
-        return (time.monotonic() - self._started) * self._scale
+        return (time.monotonic() - self._started) * self.scale
 
     def sleep(self, seconds: float) -> None:
         """Let so many scaled seconds pass."""
-        time.sleep(max(0.0, seconds) / self._scale)
+        time.sleep(max(0.0, seconds) / self.scale)

@@ -7,6 +7,7 @@ UpkeepError
 ├── CloudError          a cloud call failed, and nothing was written by it
 │   ├── ThrottledError     the account is throttled for longer than this invocation can wait
 │   └── UnauthorizedError  the key pair is refused, and so is what was fetched in its place: nothing more is asked with it
+├── StopAskedError      a person asks this process to stop, and nothing is open that has to be watched
 ├── UnexpectedError     anything else, as it leaves an invocation: its kind and place, without its text
 └── JournalError        the journal could not be read or written
     ├── RecordError     what is on record there cannot be used; a person has to judge it
@@ -119,6 +120,10 @@ class SeqTakenError(JournalError):
 
 class FencedError(JournalError):
     """An append found its place taken: another owner works on this run, and this one ends for good."""
+
+
+class StopAskedError(UpkeepError):
+    """A person asks this process to stop, while what it does may be broken off."""
 
 
 class UnexpectedError(UpkeepError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Answer, Credentials, Instance
+from dcs_upkeep.domain.stopping import StopRequest
 
 
 class Clock(Protocol):
@@ -228,7 +229,7 @@ class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
     `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is. `examine`: looks for what
-    would go wrong in a run, and returns what it found; never raises because of it.
+    would go wrong in a run, and returns what it found; never raises because of it. `stop`: whether a person asks this process to stop.
     """
 
     dcs: Dcs
@@ -243,3 +244,4 @@ class Ports:
     backups: Backups | None = None
     alarms: Alarms | None = None
     examine: Callable[[], Mapping[str, object]] = dict
+    stop: StopRequest = field(default_factory=StopRequest)

@@ -12,6 +12,8 @@ from typing import Any
 from dcs_upkeep.domain.model import Location, Trigger
 from dcs_upkeep.domain.request import Request
 
+SHORT_CHARS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
@@ -41,6 +43,16 @@ class RunScope:
         return f"the function {self.function} on {self.host}, region {self.region}, project {self.project_id}"
 
 
+def short_id(run_id: str) -> str:
+    """What stands for a run where a person reads or types it: the first signs of its digest."""
+    return digest_of(run_id)[:SHORT_CHARS]
+
+
+def digest_of(run_id: str) -> str:
+    """The digest whose first signs stand for the run."""
+    return hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class RunSpec:
     """What is to be run. `plan_name`: the reviewed plan that the request came from; `alarm_id`: the alarm that asks for it."""
@@ -54,7 +66,7 @@ class RunSpec:
 
 @dataclass(frozen=True, slots=True)
 class ControlCommand:
-    """One command: `halt`, `release`, `status`, `sweep`, `doctor`; `show` and `resume` with the run that they name."""
+    """One command: `halt`, `release`, `status`, `sweep`, `doctor`; `about`: the run that `show`, `resume` or `halt` names."""
 
     trigger: Trigger
     command: str

@@ -11,7 +11,7 @@ from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.retry_policy import busy_wait_s
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.guards.evaluate import evaluate_instance
-from dcs_upkeep.journal.run_state import Progress
+from dcs_upkeep.journal.progress import Progress
 from dcs_upkeep.planning.readings import firing_alarms
 from dcs_upkeep.reporting.run_log import log_outcome
 
@@ -41,7 +41,7 @@ class Awaited:
         """Read them, ask the guards about those that wait no longer, and give up those whose time is over. `looks`: those before."""
         context = self._context
         try:
-            shown = context.ports.dcs.read(ids, context.writer.renew_if_due)
+            shown = context.ports.dcs.read(ids, context.tick)
             busy = {one: why for one in ids if (why := self._busy_with(shown.get(one)))}
             refused = self._refused([one for one in ids if one not in busy], shown)
         except UnauthorizedError as err:

@@ -28,7 +28,7 @@ def back_up(context: RunContext, instance_ids: Sequence[str]) -> Mapping[str, st
         return dict.fromkeys(instance_ids, "backups cannot be made here")
     backups, remark = ports.backups, remark_of(context.spec.run_id, context.began_at.timestamp())
     not_before = context.began_at - timedelta(seconds=context.settings.skew_s)
-    done, waiting = _sorted_out(backups.begin(sorted(instance_ids), remark, not_before, context.writer.renew_if_due))
+    done, waiting = _sorted_out(backups.begin(sorted(instance_ids), remark, not_before, context.tick))
     timeout_s, poll_s = context.verifier.timeout_s, context.settings.poll_s
     ends = ports.clock.monotonic() + timeout_s
     while waiting:
@@ -62,7 +62,7 @@ def _sorted_out(begun: Mapping[str, str | CloudError]) -> tuple[dict[str, str | 
 def _ended(context: RunContext, backups: Backups, waiting: Mapping[str, str]) -> dict[str, str | None]:
     """Those whose backup has ended: None if it succeeded, else why not."""
     try:
-        states = backups.states(waiting, context.writer.renew_if_due)
+        states = backups.states(waiting, context.tick)
     except (ThrottledError, UnauthorizedError):
         raise
     except CloudError as err:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from dcs_upkeep.domain.errors import CloudError, JournalError, Problem, describe_error
-from dcs_upkeep.domain.model import Trigger
 from dcs_upkeep.domain.ports import Journal, Ports
 from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult
+from dcs_upkeep.execution import levers
 from dcs_upkeep.execution.coordinator import RunCoordinator
 from dcs_upkeep.journal import halt, run_index, run_overview
 
@@ -23,14 +24,13 @@ def execute_command(command: ControlCommand, ports: Ports, runs: RunCoordinator)
         return runs.refuse(
             command.trigger, command.run_id, (Problem("command", f"{command.command} needs a journal, and none is configured", NO_JOURNAL),)
         )
-    if command.command == "resume":
-        return runs.resume(command.about or "", journal, command.trigger)
     work: Mapping[str, Callable[[ControlCommand, Journal, Ports, RunCoordinator], RunResult]] = {
-        "halt": _halt,
-        "release": _release,
+        "halt": levers.pull,
+        "release": levers.release,
         "status": _status,
         "sweep": _sweep,
         "show": _show,
+        "resume": _resume,
     }
     try:
         return work[command.command](command, journal, ports, runs)
@@ -39,40 +39,31 @@ def execute_command(command: ControlCommand, ports: Ports, runs: RunCoordinator)
         return RunResult(Disposition.FAULT, {"command": command.command, "failed": str(err)}, fault=err)
 
 
-def _halt(command: ControlCommand, journal: Journal, ports: Ports, _: RunCoordinator) -> RunResult:
-    record = halt.halt(journal, ports.clock, command.reason or "no reason given", _who(command.trigger))
-    ports.log("halt.set", level="warning", halt=record["id"], reason=record["reason"])
-    step = f'Every run stops before its next write. To let go: {{"command": "release", "halt": "{record["id"]}"}}.'
-    return RunResult(Disposition.DONE, {"command": "halt", "halt": record, "next": step})
-
-
-def _release(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
-    halt_id = command.halt_id or ""
-    if not halt.release(journal, ports.clock, halt_id, _who(command.trigger)):
-        current = halt.current_halt(journal)
-        what = f"the halt in force is {current['id']}" if current else "no halt is in force"
-        fix = "Look at it with the command status, and name the one that you mean."
-        return runs.refuse(command.trigger, command.run_id, (Problem("halt", f"{halt_id!r} cannot be released: {what}", fix),))
-    ports.log("halt.released", halt=halt_id)
-    return RunResult(
-        Disposition.DONE, {"command": "release", "halt": halt_id, "next": "Runs that were stopped do not go on; send what they left again."}
-    )
-
-
 def _status(_: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
     now = ports.clock.now()
     body = {
         "command": "status",
+        **levers.reached(journal, runs),
         "halt": halt.current_halt(journal),
         "runs": run_overview.summarize_runs(journal, runs.scope, now, live_only=True),
         "other_scopes": run_overview.summarize_others(journal, runs.scope, now),
-        "journal": journal.name,
     }
     return RunResult(Disposition.DONE, body)
 
 
-def _show(command: ControlCommand, journal: Journal, _: Ports, runs: RunCoordinator) -> RunResult:
-    return runs.show(command.about or "", journal, command.trigger)
+def _show(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
+    run_id = levers.find_run(command.about or "", journal, ports, runs)
+    if isinstance(run_id, Problem):
+        return runs.refuse(command.trigger, command.run_id, (run_id,))
+    return runs.show(run_id, journal, command.trigger)
+
+
+def _resume(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
+    """Go on with a run, also with one that a person has stopped. The function calls itself so too, but never for such a run."""
+    run_id = levers.find_run(command.about or "", journal, ports, runs)
+    if isinstance(run_id, Problem):
+        return runs.refuse(command.trigger, command.about or "", (replace(run_id, path="resume"),))
+    return runs.resume(run_id, journal, command.trigger, by_person=True)
 
 
 def _sweep(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
@@ -85,12 +76,15 @@ def _sweep(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoo
         step = (
             "Set UPKEEP_REGION and UPKEEP_PROJECT_ID, or mend the credentials that name the project: whose runs to look for is not known."
         )
-        return RunResult(Disposition.DONE, {"command": "sweep", "status": "failed", "resumed": [], "failed": {}, "next": step})
+        body: dict[str, object] = {"command": "sweep", **levers.reached(journal, runs), "resumed": [], "failed": {}}
+        return RunResult(Disposition.DONE, {**body, "status": "failed", "next": step})
     lapsed = run_overview.lapsed_runs(journal, runs.scope, ports.clock.now(), runs.grace_s)
     for run_id, reason in lapsed.unusable.items():
         ports.log("journal.failed", level="error", run_id=run_id, reason=reason)
     resumed, failed = _hand_on(lapsed.run_ids, ports)
-    body: dict[str, object] = {"command": "sweep", "resumed": resumed, "failed": failed}
+    body = {"command": "sweep", **levers.reached(journal, runs), "resumed": resumed, "failed": failed}
+    if lapsed.stopped:
+        body["watched"] = _watch(command, journal, ports, runs, lapsed.stopped)
     if others := run_index.other_scopes(journal, runs.scope, ports.clock.now()):
         body["other_scopes"] = [other.as_json() for other in others]
     may_have_sent, steps = False, []
@@ -104,6 +98,23 @@ def _sweep(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoo
     if steps:
         body |= {"status": "failed", "next": " ".join(steps)}
     return RunResult(Disposition.DONE, body, may_have_sent=may_have_sent)
+
+
+def _watch(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator, run_ids: Iterable[str]) -> list[str]:
+    """See to what was sent of runs that a person stopped; nothing more of them is sent. Here, since a call of this function to itself
+    would be taken for a person's word.
+    """
+    watched = []
+    for run_id in run_ids:
+        if ports.stop.by is not None:
+            break
+        try:
+            runs.resume(run_id, journal, command.trigger)
+        except Exception as err:  # whatever one run meets, the next gets its turn
+            ports.log("run.failed", level="error", run_id=run_id, reason=describe_error(err))
+        else:
+            watched.append(run_id)
+    return watched
 
 
 def _hand_on(run_ids: Sequence[str], ports: Ports) -> tuple[list[str], dict[str, str]]:
@@ -128,6 +139,8 @@ def _carry_on_here(
     """Go on with one of these in this invocation: the first that lets itself be gone on with. Also: whether it may have sent anything."""
     waiting = list(run_ids)
     for run_id in list(waiting):
+        if ports.stop.by is not None:
+            break
         try:
             result = runs.resume(run_id, journal, command.trigger)
         except Exception as err:  # whatever one run meets, the next gets its turn
@@ -137,7 +150,3 @@ def _carry_on_here(
             waiting.remove(run_id)
             return {"carried_on": run_id, "waiting": waiting, "report": dict(result.body)}, result.may_have_sent
     return {"carried_on": None, "waiting": waiting}, False
-
-
-def _who(trigger: Trigger) -> str:
-    return f"{trigger.kind}:{trigger.id}" + (f" by {trigger.principal}" if trigger.principal else "")

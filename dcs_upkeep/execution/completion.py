@@ -12,8 +12,9 @@ from dcs_upkeep.domain.run import Disposition, RunResult
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.execution.stop_conditions import StopConditions
+from dcs_upkeep.journal.progress import Stage
 from dcs_upkeep.journal.run_index import register_run
-from dcs_upkeep.journal.run_state import RunState, Stage
+from dcs_upkeep.journal.run_state import RunState
 from dcs_upkeep.journal.run_stream import read_run
 from dcs_upkeep.reporting.build import BEHIND_NOTE, Telling, build_report, final_outcomes, last_reached
 from dcs_upkeep.reporting.publisher import publish
@@ -43,6 +44,32 @@ class RunCompletion:
             not_durable=self._writer.not_durable() if self._writer.behind else None,
         )
         return build_report(context.spec, context.location, state or context.state, telling)
+
+    def waits_for_person(self, stops: StopConditions) -> bool:
+        """Whether a person has stopped the run, with something left that a person may let go on, and nothing is left to watch."""
+        state = self._context.state
+        is_kept = self._context.keeps_what_is_left and not self._writer.behind
+        is_seen = not state.open() or not stops.time_is_up
+        return state.waits_for_person and is_kept and is_seen and state.stop is not None and state.stop["rest"] == OutcomeKind.DEFERRED
+
+    def let_go(self) -> RunResult:
+        """Tell that the run was stopped, and let go of it until a person asks for it.
+
+        Told first: if this process dies in between, a sweep finds the run stopped, sends nothing of it, and tells it again.
+        """
+        state = self._context.state
+        report = self.report()
+        if state.may_have_sent():
+            self._context.breaker.check(state)
+        if self._is_told(report, None):
+            publish(self._ports, report)
+        self._keep_books(report, self._release_what_is_free)
+        by = state.stop["reason"] if state.stop else ""
+        self._keep_books(report, lambda: self._writer.yielded(self._ports.dcs.calls(), stopped_by=by))
+        if self._writer.behind:
+            report["notes"].append(BEHIND_NOTE)
+        self._ports.log("run.stopped", level="warning", reason=by, waiting=len(state.at_stage(Stage.PENDING)), hops=report["hops"])
+        return RunResult(_disposition(report, None, may_have_sent=state.may_have_sent()), report, state.may_have_sent())
 
     def goes_on(self, stops: StopConditions) -> bool:
         """Whether anything is left that a further invocation of this run is to do, and is likely to get done."""
@@ -102,6 +129,8 @@ class RunCompletion:
 
     def _call_next(self, report: Report) -> None:
         run_id = self._context.spec.run_id
+        if self._context.state.is_stopped_by_person:  # called so, a person's word would be taken for it; the sweep watches what is open
+            return
         try:
             self._ports.host.call_self({"resume": run_id})
         except CloudError as err:
@@ -170,16 +199,25 @@ class RunCompletion:
 
     def _is_told(self, report: Report, fault: Exception | None) -> bool:
         """What UPKEEP_NOTIFY asks for; refusals, faults and empty selections always."""
-        notify, status = self._context.settings.notify, report["status"]
+        notify, status, state = self._context.settings.notify, report["status"], self._context.state
+        if fault is None and state.is_stopped_by_person and not state.may_have_sent() and "start" not in notify:
+            return False  # whoever stopped it knows, and nobody else has heard of it
         if fault is not None or "end" in notify or status in (RunStatus.REJECTED, RunStatus.HALTED) or matched_nothing(report):
             return True
-        return "stop" in notify and (self._context.state.stop is not None or status not in (RunStatus.SUCCEEDED, RunStatus.PLANNED))
+        return "stop" in notify and (state.stop is not None or status not in (RunStatus.SUCCEEDED, RunStatus.PLANNED))
 
     def _is_echo(self, report: Report) -> bool:
         """Whether an alarm asked for what was just done: restarts raise alarms of their own, and acting on those would never end."""
         guards = {row["guard"] for row in report["instances"]}
         rejected = report["status"] == RunStatus.REJECTED
         return self._context.spec.alarm_id is not None and rejected and bool(guards) and guards <= {"cooldown", "claims"}
+
+    def _release_what_is_free(self) -> None:
+        """What has its outcome, and what was never sent: for as long as the run rests others may act on it."""
+        locks, state = self._context.locks, self._context.state
+        free = {one.instance_id for one in state.progress.values() if one.stage is Stage.DONE or not one.attempts}
+        if locks is not None and free:
+            locks.release({one: at for one, at in last_reached(state).items() if one in free}, self._context.plan.action)
 
     def _release_locks(self) -> None:
         locks, plan = self._context.locks, self._context.state.plan

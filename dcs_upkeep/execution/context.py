@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dcs_upkeep.domain.deadline import CLOSE_S, LONGEST_PUT_S, PUBLISH_S, Deadline
+from dcs_upkeep.domain.errors import StopAskedError
 from dcs_upkeep.domain.model import Answer, Evidence, Instance, Location, Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Ports, with_fields
 from dcs_upkeep.domain.problems import shorten
@@ -18,8 +19,9 @@ from dcs_upkeep.execution.retry_policy import SendRate
 from dcs_upkeep.execution.verification import Verifier
 from dcs_upkeep.guards.policy import Policy, action_of, make_policy
 from dcs_upkeep.journal.instance_locks import InstanceLocks
+from dcs_upkeep.journal.progress import Progress, Stage
 from dcs_upkeep.journal.run_lease import LeaseTerms
-from dcs_upkeep.journal.run_state import FAILURES, Progress, RunState
+from dcs_upkeep.journal.run_state import FAILURES, RunState
 from dcs_upkeep.journal.run_writer import RunWriter
 from dcs_upkeep.reporting.build import outcome_of
 from dcs_upkeep.reporting.run_log import log_outcome
@@ -72,9 +74,32 @@ class RunContext:
         """What counts the failures of all runs."""
         return Breaker(self.ports, self.location, self.spec.run_id, self.settings.breaker)
 
+    @property
+    def has_more_to_do(self) -> bool:
+        """Whether something is still to be planned or sent, so that a stop now would leave something undone."""
+        return self.state.plan is None or bool(self.state.at_stage(Stage.PENDING))
+
+    @property
+    def keeps_what_is_left(self) -> bool:
+        """Whether what is left of a run that a person stops can be gone on with: it is on record, and that outlives this process."""
+        return self.writer.journalled and self.ports.journal is not None and self.ports.journal.durable
+
     def sleep(self, seconds: float) -> None:
-        """Let time pass, and renew the run's lease as it does."""
-        self.writer.sleep(seconds)
+        """Let time pass, and renew the run's lease as it does. Raises: StopAskedError, as `tick`."""
+        ends = self.ports.clock.monotonic() + seconds
+        while (left_s := ends - self.ports.clock.monotonic()) > 0:
+            self.writer.sleep(min(left_s, self.ports.stop.look_s))
+            self.tick()
+
+    def tick(self) -> None:
+        """What must not wait for long work: the lease, and a person who asks this process to stop.
+
+        Raises: StopAskedError if one does, and nothing is open that is to be watched.
+        """
+        self.writer.renew_if_due()
+        stop, state = self.ports.stop, self.state
+        if stop.by is not None and stop.breaks and state.stop is None and not state.open():
+            raise StopAskedError(stop.by)
 
     def refuse(self, instance_id: str, wave: int | None, guard: str, reason: str) -> Outcome:
         """The outcome of a planned instance that a guard has refused just now. Put nothing on record."""

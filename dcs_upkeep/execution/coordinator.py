@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 
 from dcs_upkeep.domain.deadline import LONGEST_PUT_S
 from dcs_upkeep.domain.errors import InvalidEventError, JournalError, Problem, describe_error
-from dcs_upkeep.domain.model import Location, RunStatus, Trigger, TriggerKind
+from dcs_upkeep.domain.model import Location, OutcomeKind, RunStatus, Trigger, TriggerKind
 from dcs_upkeep.domain.ports import Journal, Ports, with_fields
 from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import parse_request
 from dcs_upkeep.domain.run import Disposition, RunResult, RunScope, RunSpec
 from dcs_upkeep.domain.settings import Settings
+from dcs_upkeep.domain.stopping import ENDED
 from dcs_upkeep.execution.context import bind_log, make_context
 from dcs_upkeep.execution.refused_events import is_told, kind_of
 from dcs_upkeep.execution.run import Run
+from dcs_upkeep.guards import per_call
 from dcs_upkeep.journal.run_lease import Acquisition, AcquisitionStatus, LeaseTerms, acquire_run, is_of, make_claim, resume_run
 from dcs_upkeep.journal.run_state import RunState
 from dcs_upkeep.journal.run_stream import read_run
@@ -54,6 +56,8 @@ class RunCoordinator:
     def start(self, spec: RunSpec) -> RunResult:
         """Run it, if it is this invocation's to run."""
         ports = bind_log(self._ports, spec)
+        if ports.stop.by is not None:
+            return self._not_begun(spec, ports.stop.by)
         if ports.journal is None or spec.request.dry_run:
             return self._run(spec, RunWriter(ports.clock, ports.log))
         try:
@@ -65,11 +69,16 @@ class RunCoordinator:
             return self._unavailable(spec, err)
         return self._go_on(spec, acquired)
 
-    def resume(self, run_id: str, journal: Journal, trigger: Trigger) -> RunResult:
-        """Go on with a run that was begun before."""
+    def resume(self, run_id: str, journal: Journal, trigger: Trigger, *, by_person: bool = False, ends: str | None = None) -> RunResult:
+        """Go on with a run that was begun before. `by_person`: also where a person has stopped it.
+
+        `ends`: why nothing more of it is sent; what was sent is watched, and then it is over.
+        """
         log = with_fields(self._ports.log, run_id=run_id)
         try:
-            acquired = resume_run(journal, run_id, self.scope, self._ports.clock, log, self._terms)
+            acquired = resume_run(journal, run_id, self.scope, self._ports.clock, log, self._terms, by_person=by_person)
+            if ends is not None and acquired.status is AcquisitionStatus.OURS and acquired.writer is not None:
+                acquired.writer.stop(ENDED, OutcomeKind.NOT_ATTEMPTED, ends, guard=per_call.HALT.name)
         except JournalError as err:
             report = self._refusal(trigger, run_id, str(err), RunStatus.FAILED)
             return RunResult(Disposition.FAULT, report, fault=err)
@@ -83,7 +92,9 @@ class RunCoordinator:
         if state.claimed is None:
             return self.refuse(trigger, run_id, (Problem("run", f"no run {run_id} is on record", LOOK_AT_RUNS),))
         spec = spec_on_record(state)
-        if state.reported is None:
+        if state.rests:
+            report = self._stopped(state)
+        elif state.reported is None:
             report = self._running(spec, run_id, state, "as far as it is on record")
         else:
             report = replayed_report(spec, self._location_of(state), state, self._telling(state))
@@ -148,6 +159,9 @@ class RunCoordinator:
             case AcquisitionStatus.REUSED:
                 fix = "Give the new request a run_id of its own, or send the first one again for its report."
                 return self.refuse(spec.trigger, spec.run_id, (Problem("run_id", acquired.reason, fix),), Disposition.REUSED)
+            case AcquisitionStatus.STOPPED:
+                kind = Disposition.DONE if acquired.state.may_have_sent() else Disposition.REFUSED
+                return RunResult(kind, self._stopped(acquired.state), acquired.state.may_have_sent())
             case AcquisitionStatus.FOREIGN | AcquisitionStatus.TOO_OLD:
                 fix = "Give the request a run_id of its own."
                 return self.refuse(spec.trigger, spec.run_id, (Problem("run_id", acquired.reason, fix),), Disposition.REUSED)
@@ -172,6 +186,15 @@ class RunCoordinator:
                 report = replayed_report(spec, self._location_of(state), state, self._telling(state))
         report["next"] = f"{REPLAYED} {report['next']}"  # on record it stays as it was told
         return RunResult(Disposition.DONE, report, may_have_sent=state.may_have_sent())
+
+    def _stopped(self, state: RunState) -> Report:
+        """The report of a run that a person has stopped and nobody works on, as it was told."""
+        return {**build_report(spec_on_record(state), self._location_of(state), state, self._telling(state)), "replayed": True}
+
+    def _not_begun(self, spec: RunSpec, by: str) -> RunResult:
+        """A person stops this process before the run is claimed: nothing is on record of it, and nobody is told."""
+        step = f"Nothing was sent: {by} before this run was begun. To have it done, send the event again."
+        return RunResult(Disposition.REFUSED, self._refusal(spec.trigger, spec.run_id, step, RunStatus.HALTED))
 
     def _running(self, first: RunSpec, run_id: str, state: RunState, why: str) -> Report:
         """What is known of a run that another invocation works on. `first`: as it was asked for when it began."""

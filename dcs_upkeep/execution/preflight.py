@@ -18,10 +18,12 @@ from dcs_upkeep.guards.before_reading import EventFacts
 from dcs_upkeep.guards.data_loss import disposable
 from dcs_upkeep.guards.evaluate import evaluate_instance, first
 from dcs_upkeep.journal.entries import Baseline
-from dcs_upkeep.journal.run_state import UNREADABLE, Stage
+from dcs_upkeep.journal.progress import Stage
+from dcs_upkeep.journal.run_state import UNREADABLE
 from dcs_upkeep.planning.readings import Classes, classify, firing_alarms
 from dcs_upkeep.reporting.run_log import log_outcome
 
+LOOK_S = 60.0  # so often a pause looks at the halt lever
 POLLS = 2  # what the guards said is good for so many
 Shown = Mapping[str, Instance]
 
@@ -86,7 +88,11 @@ class Preflight:
         if wait_s <= 0:
             return True
         room_s = context.deadline.keep(BEGIN_S).remaining_s()
-        context.sleep(max(0.0, min(wait_s, room_s)))
+        ends = context.ports.clock.monotonic() + max(0.0, min(wait_s, room_s))
+        while (left_s := ends - context.ports.clock.monotonic()) > 0:
+            context.sleep(min(left_s, LOOK_S))
+            if left_s > LOOK_S and not self._stops.may_send():  # whoever pulls the lever is not to wait for the end of a pause
+                return False
         if wait_s > room_s:
             self._stops.out_of_time(f"the pause of {pause_s:g} s between two waves is longer than the time left")
             return False
@@ -112,7 +118,7 @@ class Preflight:
     def _read(self, ids: list[str]) -> Shown | None:
         """The instances as they are now. Before the first attempt a failure fails the run; later it only ends the sending."""
         try:
-            return self._context.ports.dcs.read(ids, self._context.writer.renew_if_due)
+            return self._context.ports.dcs.read(ids, self._context.tick)
         except (ThrottledError, UnauthorizedError):
             raise
         except CloudError as err:
@@ -178,7 +184,7 @@ class Preflight:
         ]
         found = Classes()
         if RULES[plan.action].data_loss is not DataLoss.NEVER:
-            found = classify(context.ports.dcs, plan.action, waiting, context.writer.renew_if_due)
+            found = classify(context.ports.dcs, plan.action, waiting, context.tick)
         verdicts = {one: class_verdict(plan.instances[one], one, approved=approved, disposable=exempt[one], classes=found) for one in shown}
         return {one: verdict for one, verdict in verdicts.items() if not verdict.allowed}, now if waiting else None
 

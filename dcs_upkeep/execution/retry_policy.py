@@ -12,7 +12,7 @@ from typing import assert_never
 from dcs_upkeep.domain.actions import ActionRule
 from dcs_upkeep.domain.model import Answer, AnswerKind
 from dcs_upkeep.domain.ports import Pace
-from dcs_upkeep.journal.run_state import Stage
+from dcs_upkeep.journal.progress import Stage
 
 AGAIN, FINAL = "again", "final"
 MAX_REFUSED_CONNECTIONS = 4

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from dcs_upkeep.domain.deadline import PUBLISH_S
-from dcs_upkeep.domain.errors import FencedError, ThrottledError, describe_error
+from dcs_upkeep.domain.deadline import LONGEST_PUT_S, PUBLISH_S
+from dcs_upkeep.domain.errors import FencedError, StopAskedError, ThrottledError, describe_error
 from dcs_upkeep.domain.model import Outcome, OutcomeKind
 from dcs_upkeep.domain.run import RunResult
+from dcs_upkeep.domain.stopping import AtWork
 from dcs_upkeep.execution.approval import settle_approval
 from dcs_upkeep.execution.completion import RunCompletion
 from dcs_upkeep.execution.context import RunContext
@@ -15,7 +16,7 @@ from dcs_upkeep.execution.lock_rules import may_acquire
 from dcs_upkeep.execution.preflight import Preflight
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.wave import Wave
-from dcs_upkeep.journal.run_state import UNDER_WAY, Stage
+from dcs_upkeep.journal.progress import UNDER_WAY, Stage
 from dcs_upkeep.journal.run_writer import TRY_AGAIN_S
 from dcs_upkeep.planning.planner import Planner
 from dcs_upkeep.reporting import messages
@@ -37,8 +38,30 @@ class Run:
 
     def execute(self) -> RunResult:
         """Carry the request out as far as guards, budget and time allow; ends in a report, or hands over to the next invocation."""
-        with self._ports.pace.ticking(self._context.writer.renew_if_due):
-            return self._execute()
+        stop = self._ports.stop
+        stop.worker = self
+        try:
+            with self._ports.pace.ticking(self._context.tick):
+                return self._execute()
+        finally:
+            stop.worker, stop.breaks = None, False
+
+    def at_work(self) -> AtWork:
+        """See domain.stopping.Worker."""
+        context, state = self._context, self._context.state
+        plan = state.plan
+        names = [plan.instances[one.instance_id].name or one.instance_id for one in state.open()] if plan else []
+        waiting = len(state.at_stage(Stage.PENDING))
+        journal = self._ports.journal.name if self._ports.journal else ""
+        return AtWork(context.spec.run_id, names, waiting, context.keeps_what_is_left and not context.request.dry_run, journal)
+
+    def abandon(self) -> float | None:
+        """See domain.stopping.Worker."""
+        context, by = self._context, self._ports.stop.by
+        until = context.writer.abandon(self._ports.dcs.calls(), by or "its process was stopped")
+        if until is None or not context.state.open_attempts:
+            return until
+        return until + LONGEST_PUT_S + context.settings.skew_s  # so long the last attempt may be under way
 
     def _execute(self) -> RunResult:
         context, state = self._context, self._context.state
@@ -54,11 +77,7 @@ class Run:
             self._ports.log("journal.absent", level="warning", reason="a repeated delivery of this event cannot be told from a new one")
         fault: Exception | None = None
         try:
-            if not context.request.dry_run:
-                context.breaker.check(state)  # what an earlier invocation had no time to note; a plan is made after that
-            if state.plan is None:
-                self._make_plan()
-            self._carry_out()
+            self._do_what_is_left()
         except FencedError as err:
             return self._completion.overtaken(err)
         except ThrottledError as err:
@@ -73,13 +92,32 @@ class Run:
                 self._ports.log("run.failed", level="error", reason=describe_error(err))
                 context.writer.stop("fault", OutcomeKind.NOT_ATTEMPTED, describe_error(err))
                 fault = None
+        self._ports.stop.breaks = False
         try:
             self._wait_for_the_journal()
+            if fault is None and self._completion.waits_for_person(self._stops):
+                return self._completion.let_go()
             if fault is None and self._completion.goes_on(self._stops):
                 return self._completion.hand_over(self._stops.not_before, self._stops.waits_for)
             return self._completion.finish(fault)
         except FencedError as err:
             return self._completion.overtaken(err)
+
+    def _do_what_is_left(self) -> None:
+        """Plan, and carry the plan out; whenever nothing is open a person may break it off."""
+        context, state = self._context, self._context.state
+        self._ports.stop.breaks = True
+        try:
+            if not context.request.dry_run:
+                context.breaker.check(state)  # what an earlier invocation had no time to note; a plan is made after that
+            if state.plan is None:
+                if state.stop is not None:
+                    return
+                context.tick()
+                self._make_plan()
+            self._carry_out()
+        except StopAskedError:
+            self._stops.heed()
 
     def _wait_for_the_journal(self) -> None:
         """What is told should be on record first: a journal that fails is given a minute, if there is one."""
@@ -91,7 +129,7 @@ class Run:
     def _make_plan(self) -> None:
         """Read, decide, settle whose the approval is, put the decision on record, and log it."""
         context = self._context
-        planner = Planner(context.spec, context.settings, context.location, context.policy, self._ports, context.writer.renew_if_due)
+        planner = Planner(context.spec, context.settings, context.location, context.policy, self._ports, context.tick)
         plan = settle_approval(context, planner.make())
         log_plan(self._ports, plan)
         context.writer.planned(plan)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dcs_upkeep.domain import time_windows
 from dcs_upkeep.domain.errors import ThrottledError, UnauthorizedError
 from dcs_upkeep.domain.lifetimes import SEND_S, days
 from dcs_upkeep.domain.model import OutcomeKind
+from dcs_upkeep.domain.stopping import ENDED, PERSON, ended_words
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
 from dcs_upkeep.guards import per_call
 from dcs_upkeep.guards.carry_on import CarryOnFacts, may_carry_on
 from dcs_upkeep.guards.evaluate import first
 from dcs_upkeep.guards.per_call import CallFacts
+from dcs_upkeep.journal.halt import claim_of
 from dcs_upkeep.journal.run_state import UNREADABLE
 from dcs_upkeep.planning.readings import halt_record
 
@@ -30,9 +34,22 @@ class StopConditions:
         self.not_before: float | None = None
         self.waits_for = ""
 
+    def heed(self) -> bool:
+        """Whether a person asks this process to stop. Writes it down.
+
+        What was not sent waits until a person lets it go on; if nothing keeps the run that long, it is over.
+        """
+        context, by = self._context, self._context.ports.stop.by
+        if by is not None and context.state.stop is None and context.has_more_to_do:
+            rest = OutcomeKind.DEFERRED if context.keeps_what_is_left else OutcomeKind.NOT_ATTEMPTED
+            context.writer.stop(PERSON, rest, by)
+        return by is not None
+
     def may_send(self) -> bool:
         """Ask everything. Writes down why not."""
         context, state = self._context, self._context.state
+        if self.heed():
+            return False
         if state.stop is None and (failures := state.failures()) > context.plan.max_failures:
             reason = f"{failures} failed or unknown, more than the {context.plan.max_failures} that max_failures allows"
             context.writer.stop("budget", OutcomeKind.NOT_ATTEMPTED, reason)
@@ -86,7 +103,11 @@ class StopConditions:
         context, policy = self._context, self._context.policy
         # The breaker first: it may pull the lever, which is read after it.
         failures = context.breaker.check(context.state)
-        now, halt = context.ports.clock.now(), halt_record(context.ports.journal)
+        claimed = context.state.claimed
+        now, halt = context.ports.clock.now(), halt_record(context.ports.journal, claim_of(claimed) if claimed else None)
+        if isinstance(halt, Mapping) and "run" in halt:
+            context.writer.stop(ENDED, OutcomeKind.NOT_ATTEMPTED, ended_words(halt), guard=per_call.HALT.name)
+            return
         facts = CallFacts(now, halt, policy.blackouts, policy.window, failures, context.settings.breaker)
         verdict = first(per_call.GUARDS, facts)
         if verdict.allowed:

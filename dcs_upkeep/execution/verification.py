@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dcs_upkeep.domain.actions import RULES, TRANSIENT_STATES, Action, ActionRule, Sign
 from dcs_upkeep.domain.model import Evidence, Instance, OutcomeKind
-from dcs_upkeep.journal.run_state import Progress
+from dcs_upkeep.journal.progress import Progress
 
 NOT_EXECUTED = "it was not executed"
 NOT_ALONE = "another actor cannot be excluded"

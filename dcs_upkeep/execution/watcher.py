@@ -10,7 +10,8 @@ from dcs_upkeep.domain.model import Instance, OutcomeKind
 from dcs_upkeep.execution.context import RunContext, Settled
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.verification import looks
-from dcs_upkeep.journal.run_state import UNREADABLE, Progress, Stage
+from dcs_upkeep.journal.progress import Progress, Stage
+from dcs_upkeep.journal.run_state import UNREADABLE
 
 FIRST_POLL_S = 3.0  # soon after the first answer, so that a short restart's busy state is not missed
 

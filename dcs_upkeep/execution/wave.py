@@ -36,7 +36,7 @@ from dcs_upkeep.execution.retry_policy import (
 from dcs_upkeep.execution.stop_conditions import StopConditions
 from dcs_upkeep.execution.verification import NOT_EXECUTED
 from dcs_upkeep.execution.watcher import WaveWatcher
-from dcs_upkeep.journal.run_state import Stage
+from dcs_upkeep.journal.progress import Stage
 from dcs_upkeep.reporting.run_log import log_outcome
 
 BAD_REQUEST = "the API refuses the request itself"
@@ -106,6 +106,7 @@ class Wave:
     # --- sending -------------------------------------------------------------------------------------------------
 
     def _launch(self, pool: ThreadPoolExecutor) -> None:
+        self._stops.heed()
         if self._context.state.stop:
             self._drop_unsent()
         while self._queue and len(self._in_flight) < self._rate.parallel:
@@ -132,7 +133,7 @@ class Wave:
     def _attempt(self, batch: Batch, pool: ThreadPoolExecutor) -> None:
         """Send a batch, or what the guards leave of it if they were asked too long ago."""
         ids = self._preflight.ask_again(self._number, batch.ids)
-        if not ids:
+        if not ids or self._stops.heed():  # reading takes its time
             return
         attempt = self._context.writer.sending(self._number, ids)
         if attempt is None:

@@ -55,9 +55,13 @@ class Claimed(_Entry):
 
 
 class TakenOver(_Entry):
-    """Another invocation goes on with the run: after a hand-over, or because the lease had lapsed."""
+    """Another invocation goes on with the run: after a hand-over, or because the lease had lapsed.
+
+    `resumed`: because a person asked for it, so that a stop by a person ends here.
+    """
 
     kind: Literal["taken_over"]
+    resumed: NotRequired[bool]
 
 
 class Planned(_Entry):
@@ -76,12 +80,16 @@ class Renewed(_Entry):
 
 
 class Yielded(_Entry):
-    """This invocation is done and the next may go on: at once, or at `not_before`. `token` names the hand-over in logs."""
+    """This invocation is done and the next may go on: at once, or at `not_before`. `token` names the hand-over in logs.
+
+    `stopped_by`: a person has stopped the run; only a person lets anything more of it be sent.
+    """
 
     kind: Literal["yielded"]
     token: str
     calls: dict[str, int]
     not_before: NotRequired[float]
+    stopped_by: NotRequired[str]
 
 
 class Publishing(_Entry):

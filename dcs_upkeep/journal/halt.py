@@ -9,6 +9,7 @@ from typing import Any
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.timestamps import iso_at, read_moment
 from dcs_upkeep.journal.append import Entries, append_next
+from dcs_upkeep.journal.entries import Claimed
 from dcs_upkeep.journal.pieces import clip
 
 HALT_STREAM = "control/halt"
@@ -19,9 +20,13 @@ _WRITTEN_TO_S = 0.001  # times in the lever's entries are cut to milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """The lever as it stands. `let_go_at`: who pulled -> when a halt of theirs was released last, in seconds since 1970."""
+    """The lever as it stands. `let_go_at`: who pulled -> when a halt of theirs was released last, in seconds since 1970.
+
+    `ended`: claim of a run (`claim_of`) -> who ended that run for good, and why.
+    """
 
     in_force: dict[str, Any] | None = None
+    ended: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     let_go_at: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -55,6 +60,28 @@ def pull_once(journal: Journal, clock: Clock, reason: str, by: str) -> tuple[dic
     return found, pulled
 
 
+def end_run(journal: Journal, clock: Clock, run_id: str, claimed: Claimed, reason: str, by: str) -> Mapping[str, Any]:
+    """Nothing more of this run is sent. Its key may be claimed again, if nothing was. Returns who ended it first. Raises: JournalError."""
+    claim, found = claim_of(claimed), dict[str, Any]()
+
+    def end(entries: Entries) -> Mapping[str, object] | None:
+        nonlocal found
+        if (before := _lever(entries).ended.get(claim)) is not None:
+            found = dict(before)
+            return None
+        found = {"run": run_id, "claim": claim, "reason": clip(reason, MOST_BYTES), "by": clip(by, MOST_BYTES)}
+        found["at"] = iso_at(clock.now().timestamp())
+        return {"kind": "run_ended", "halt": "", **found}  # an older version passes over an entry that names no halt
+
+    append_next(journal, HALT_STREAM, end)
+    return found
+
+
+def claim_of(claimed: Claimed) -> str:
+    """What tells this claim of a run's key from every other."""
+    return claimed.get("nonce") or repr(claimed["at"])
+
+
 def release(journal: Journal, clock: Clock, halt_id: str, by: str) -> bool:
     """Let go of the lever: only of the halt that is named, so that a release meant for an older one frees nothing."""
 
@@ -85,10 +112,13 @@ def note_told(journal: Journal, halt_id: str, now: float) -> None:
 def _lever(entries: Iterable[Mapping[str, Any]]) -> Lever:
     halt: dict[str, Any] | None = None
     let_go_at: dict[str, float] = {}
+    ended: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
         if entry["kind"] == "halted":
             halt = {key: entry[key] for key in ("id", "reason", "by", "at")}
+        elif entry["kind"] == "run_ended":
+            ended[entry["claim"]] = {key: entry[key] for key in ("run", "claim", "reason", "by", "at")}
         elif halt is not None and entry["halt"] == halt["id"]:
             let_go_at[halt["by"]] = read_moment(entry["at"]).timestamp() + _WRITTEN_TO_S
             halt = None
-    return Lever(halt, let_go_at)
+    return Lever(halt, ended, let_go_at)

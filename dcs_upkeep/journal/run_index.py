@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from dcs_upkeep.domain.lifetimes import AHEAD_S, DAY_S
 from dcs_upkeep.domain.ports import Journal
-from dcs_upkeep.domain.run import RunScope
+from dcs_upkeep.domain.run import RunScope, digest_of
 from dcs_upkeep.journal.append import Entries, append_next
 
 DAYS = 5  # runs are looked for on so many: an invocation takes three at most, and the sweep comes by every five minutes
 AHEAD_DAYS = int(AHEAD_S / DAY_S) + 1  # and waiting ones on so many that are to come
+FIND_DAYS = 31  # so far back a run is found by the beginning of its id
 SHARDS = 8
 TRIES = 200  # each time somebody else was first, somebody got in: so many at one moment in one shard
 PARALLEL = 16
@@ -69,6 +70,19 @@ def list_run_ids(journal: Journal, scope: RunScope, days: Iterable[date]) -> lis
 def list_old_run_ids(journal: Journal, days: Iterable[date]) -> list[str]:
     """The same from the index of version 0.1.0."""
     return _ids(journal, [old_index_stream(day) for day in days])
+
+
+def find_run_ids(journal: Journal, scope: RunScope, begins: str, now: datetime) -> list[str]:
+    """The runs whose id, or whose digest, begins so: of the last days, else of the days before, else those of other scopes."""
+
+    def matching(one: RunScope, days: Sequence[date]) -> list[str]:
+        listed = list_run_ids(journal, one, days)
+        return [run_id for run_id in listed if run_id.startswith(begins) or digest_of(run_id).startswith(begins)]
+
+    recent, older = last_days(now, ahead=AHEAD_DAYS), last_days(now, FIND_DAYS)[:-DAYS]
+    if found := matching(scope, recent) or matching(scope, older):
+        return found
+    return [run_id for other in other_scopes(journal, scope, now) for run_id in matching(other, recent)]
 
 
 def other_scopes(journal: Journal, scope: RunScope, now: datetime) -> list[RunScope]:

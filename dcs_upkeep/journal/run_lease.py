@@ -32,6 +32,7 @@ class AcquisitionStatus(StrEnum):
 
     OURS = "ours"
     RUNNING = "running"  # another invocation works on it
+    STOPPED = "stopped"  # a person has stopped it: it waits until a person asks for it
     OVER = "over"  # its report is on record
     REUSED = "reused"  # the key belongs to another request
     MISSING = "missing"  # nothing to resume
@@ -121,6 +122,8 @@ def acquire_run(journal: Journal, asked: Claimed, scope: RunScope, clock: Clock,
             if state.claimed["same_as"] != asked["same_as"]:
                 reason = f"{run_id} stands for {state.claimed['asked']!r} already, and this event asks for {asked['asked']!r}"
                 return Acquisition(AcquisitionStatus.REUSED, state, reason=reason)
+            if state.rests:  # the event has come again: that is nobody's word to go on
+                return Acquisition(AcquisitionStatus.STOPPED, state)
             return resume_run(journal, run_id, scope, clock, log, terms)
         if why := too_old(state, clock.now(), CLAIM_S):
             return Acquisition(AcquisitionStatus.TOO_OLD, state, reason=f"{run_id} cannot be used again: {why}")
@@ -135,8 +138,10 @@ def acquire_run(journal: Journal, asked: Claimed, scope: RunScope, clock: Clock,
     raise JournalError(f"{run_stream(run_id)}: too many invocations want this run at once. Send the event again.")
 
 
-def resume_run(journal: Journal, run_id: str, scope: RunScope, clock: Clock, log: Log, terms: LeaseTerms) -> Acquisition:
-    """Go on with a run that was handed over, or whose lease has lapsed."""
+def resume_run(
+    journal: Journal, run_id: str, scope: RunScope, clock: Clock, log: Log, terms: LeaseTerms, *, by_person: bool = False
+) -> Acquisition:
+    """Go on with a run that was handed over, or whose lease has lapsed. `by_person`: what a person has stopped is sent after all."""
     state, next_seq = read_run(journal, run_id)
     if refusal := _unfit(state, run_id, scope, clock.now()):
         return refusal
@@ -151,7 +156,7 @@ def resume_run(journal: Journal, run_id: str, scope: RunScope, clock: Clock, log
     # As before a claim: a run that goes on day after day is on the index of each.
     register_run(journal, scope, run_id, clock.now())
     try:
-        writer.taken_over()
+        writer.taken_over(resumed=by_person and state.is_stopped_by_person)
     except FencedError:
         return Acquisition(AcquisitionStatus.RUNNING, state, reason=f"another invocation has just taken {run_id} over")
     return Acquisition(AcquisitionStatus.OURS, writer.state, writer)

@@ -10,7 +10,7 @@ from typing import Any
 from dcs_upkeep.domain.errors import RecordError
 from dcs_upkeep.domain.lifetimes import DAY_S, GO_ON_S
 from dcs_upkeep.domain.ports import Journal
-from dcs_upkeep.domain.run import RunScope
+from dcs_upkeep.domain.run import RunScope, short_id
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.journal import run_index
 from dcs_upkeep.journal.run_lease import is_of, too_old
@@ -22,9 +22,13 @@ OLD_DAYS = run_index.DAYS + run_index.AHEAD_DAYS  # version 0.1.0 listed a run o
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """`run_ids`: not over, and nobody works on them now. `unusable`: run id -> why it is left to a person."""
+    """`run_ids`: not over, and nobody works on them now. `unusable`: run id -> why it is left to a person.
+
+    `stopped`: those that a person stopped, and whose owner left before it had seen to everything that was sent.
+    """
 
     run_ids: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     unusable: dict[str, str] = field(default_factory=dict)
 
 
@@ -37,7 +41,7 @@ def summarize_runs(journal: Journal, scope: RunScope, now: datetime, *, live_onl
     found: list[dict[str, Any]] = []
     for run_id, state in _own_runs(journal, scope, now, run_index.AHEAD_DAYS):
         if isinstance(state, str):  # the others are to be seen all the same
-            found.append({"run_id": run_id, "status": "unreadable", "reason": state})
+            found.append({"run_id": run_id, "short_id": short_id(run_id), "status": "unreadable", "reason": state})
         elif state.claimed is not None and not (live_only and state.ended):
             found.append(_summary(run_id, state))
     return found
@@ -54,18 +58,33 @@ def summarize_others(journal: Journal, scope: RunScope, now: datetime) -> list[d
     return found
 
 
+def live_runs(journal: Journal, scope: RunScope, now: datetime) -> list[dict[str, Any]]:
+    """The runs that are not over, of every scope: what a halt stops. One whose record cannot be used has the status `unreadable`."""
+    found = [_in_brief(row) for row in summarize_runs(journal, scope, now, live_only=True)]
+    for other in run_index.other_scopes(journal, scope, now):
+        listed = run_index.list_run_ids(journal, other, run_index.last_days(now, ahead=run_index.AHEAD_DAYS))
+        states = [(run_id, state) for run_id, state in _states(journal, listed) if isinstance(state, RunState)]
+        live = [(run_id, state) for run_id, state in states if state.scope == other and state.claimed is not None and not state.ended]
+        found += [{**_in_brief(_summary(run_id, state)), "scope": other.as_json()} for run_id, state in live]
+    return found
+
+
+def _in_brief(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("holds", "asked", "hops", "lease_until")}
+
+
 def lapsed_runs(journal: Journal, scope: RunScope, now: datetime, grace_s: float) -> Lapsed:
     """What a sweep of this scope is to take up."""
     lapsed, at = Lapsed(), now.timestamp()
     for run_id, state in _own_runs(journal, scope, now, ahead=0):
         if isinstance(state, str):
             lapsed.unusable[run_id] = state
-        elif state.claimed is None or state.ended or max(state.live_until(grace_s), state.not_before) > at:
+        elif _has_its_rest(state) or max(state.live_until(grace_s), state.not_before) > at:
             continue
         elif reason := too_old(state, now, GO_ON_S):
             lapsed.unusable[run_id] = reason
         else:
-            lapsed.run_ids.append(run_id)
+            (lapsed.stopped if state.is_stopped_by_person else lapsed.run_ids).append(run_id)
     return lapsed
 
 
@@ -96,6 +115,18 @@ def _states(journal: Journal, run_ids: Sequence[str]) -> list[tuple[str, RunStat
     return list(zip(run_ids, run_index.in_parallel(run_ids, read), strict=True))
 
 
+def _has_its_rest(state: RunState) -> bool:
+    """Whether nobody is to go on with it by itself: it is over, or a person stopped it and nothing that was sent is left to be watched."""
+    return state.claimed is None or state.ended or (state.rests and not state.open())
+
+
+def _status(state: RunState) -> str:
+    """`stopped`: by a person, and it waits for one."""
+    if state.reported is not None:
+        return state.reported["status"]
+    return "released" if state.released else "stopped" if state.rests else "running"
+
+
 def _summary(run_id: str, state: RunState) -> dict[str, Any]:
     claimed = state.claimed
     if claimed is None:
@@ -103,13 +134,19 @@ def _summary(run_id: str, state: RunState) -> dict[str, Any]:
     held = [] if state.ended else [progress.instance_id for progress in state.progress.values() if progress.outcome is None]
     return {
         "run_id": run_id,
+        "short_id": short_id(run_id),
         "asked": claimed["asked"],
+        "action": state.plan.action.value if state.plan else claimed["request"].get("action"),
         "began_at": iso_at(claimed["at"]),
-        "status": state.reported["status"] if state.reported else "released" if state.released else "running",
+        "status": _status(state),
+        "wave": state.waves_begun or None,
+        "waves": len(state.plan.waves) if state.plan else None,
+        "open": len(state.open()),
         "instances": len(state.progress),
         "done": sum(1 for progress in state.progress.values() if progress.outcome is not None),
         "hops": state.hops,
         "holds": held,
         "lease_until": None if state.ended or state.handed_over else iso_at(state.lease_until),
         "goes_on_at": iso_at(state.not_before) if state.handed_over and state.not_before else None,
+        "stopped_by": state.stop["reason"] if state.stop and state.is_stopped_by_person else None,
     }

@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Never, NoReturn
 
 from dcs_upkeep.domain.actions import RULES
 from dcs_upkeep.domain.deadline import BEGIN_S
 from dcs_upkeep.domain.errors import RecordError
-from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan
+from dcs_upkeep.domain.model import OutcomeKind, Plan
 from dcs_upkeep.domain.run import RunScope
+from dcs_upkeep.domain.stopping import PERSON
 from dcs_upkeep.journal.entries import (
     FORMAT,
-    Baseline,
     Claimed,
     Entry,
     Reported,
@@ -27,52 +26,17 @@ from dcs_upkeep.journal.entries import (
     Sending,
     Sent,
     Stopped,
+    Yielded,
     outcome_from_json,
     plan_from_json,
     scope_of,
 )
+from dcs_upkeep.journal.progress import UNDER_WAY, Progress, Stage
 
 # What counts against the error budget, and for the circuit breaker.
 FAILURES = frozenset({OutcomeKind.FAILED, OutcomeKind.UNKNOWN})
 UNREADABLE = "unreadable"  # why a run was stopped: what it did, or was to act on, could not be read
-
-
-class Stage(StrEnum):
-    """Where one instance of a plan stands."""
-
-    PENDING = "pending"  # its turn has not come, or it was proven not executed and may be sent again
-    SENDING = "sending"  # an attempt with it has begun and has no answer yet
-    DOUBT = "doubt"  # the answer was lost: evidence decides, never another PUT
-    API_FAILED = "api_failed"  # the API said failed and gives no reason: its state is to be read
-    ACCEPTED = "accepted"  # the API took it, or evidence says so: being watched
-    DONE = "done"
-
-
-UNDER_WAY = (Stage.ACCEPTED, Stage.DOUBT, Stage.API_FAILED)
 _STAGES = {"again": Stage.PENDING, "final": Stage.DONE}  # verdicts that are no stage's own word
-
-
-@dataclass(slots=True)
-class Progress:
-    """One instance of the plan on its way. `explicit`: the API itself said success, so an end state that holds may count."""
-
-    instance_id: str
-    wave: int
-    stage: Stage = Stage.PENDING
-    attempts: int = 0
-    term: int = 0  # of the lease under which it was sent last: how often it was taken over or anew by then
-    classified_at: float | None = None
-    sent_at: float | None = None
-    answered_at: float | None = None
-    explicit: bool = False
-    seen_busy: bool = False
-    note: str = ""
-    code: str | None = None
-    request_id: str | None = None
-    baseline: Baseline | None = None
-    guarded_at: float | None = None  # when it was read just before its wave, for the first time
-    outcome: Outcome | None = None
-    done_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +59,7 @@ class RunState:
     reported: Reported | None = None
     released: bool = False
     handed_over: bool = False
+    let_go: bool = False  # by a person who stopped it
     not_before: float = 0.0
     plan_parts: list[str] = field(default_factory=list)
     plan: Plan | None = None
@@ -111,7 +76,7 @@ class RunState:
             self.began_at = entry["at"]
         self.owner = entry.get("owner", self.owner)
         self.lease_until = entry.get("lease_until", self.lease_until)
-        self.handed_over = entry["kind"] == "yielded"
+        self.handed_over, self.let_go = entry["kind"] == "yielded", False
         match entry["kind"]:
             case "claimed":
                 self._claimed(entry)
@@ -121,12 +86,10 @@ class RunState:
                 self.taken_at = entry["at"]
                 # Whoever goes on now waits for nothing any more: an old `not_before` would keep the sweep away if this one dies.
                 self.takeovers, self.not_before = self.takeovers + 1, 0.0
+                if entry.get("resumed") and self.is_stopped_by_person:
+                    self.stop = None
             case "yielded":
-                self.hops += 1
-                self.idle_hops = self.idle_after(entry["at"]) if "not_before" not in entry else 0
-                self.got_on = False
-                self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
-                self.not_before = entry.get("not_before", 0.0)
+                self._yielded(entry)
             case "publishing" | "published":
                 self.topics[entry["topic"]] = entry["kind"]
                 self.told[entry["topic"]] = entry.get("status")
@@ -155,7 +118,8 @@ class RunState:
             case "watched":
                 self._finish(entry["outcomes"], entry["at"])
             case "stopped":
-                self.stop = self.stop or entry
+                if self.stop is None or self.is_stopped_by_person:  # which a person may take back, and nobody anything else
+                    self.stop = entry
             case _:
                 _unknown(entry["kind"])
 
@@ -168,6 +132,44 @@ class RunState:
         self.scope = scope_of(entry)
         self.progress, self.topics, self.told = {}, {}, {}
         self.idle_hops, self.got_on, self.taken_at = 0, False, entry["at"]
+
+    def _yielded(self, entry: Yielded) -> None:
+        self.hops += 1
+        self.idle_hops = self.idle_after(entry["at"]) if not {"not_before", "stopped_by"} & entry.keys() else 0
+        self.got_on = False
+        self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
+        self.not_before = entry.get("not_before", 0.0)
+        self.let_go = "stopped_by" in entry
+        if self.let_go and self.stop is None:  # its owner may have left so soon that this is all it wrote of the stop
+            rest, reason = OutcomeKind.DEFERRED.value, entry.get("stopped_by", "")
+            self.stop = Stopped(kind="stopped", at=entry["at"], why=PERSON, rest=rest, guard=None, reason=reason)
+
+    @property
+    def is_stopped_by_person(self) -> bool:
+        """Whether a person has stopped it, and another may let it go on."""
+        return self.stop is not None and self.stop["why"] == PERSON
+
+    @property
+    def stop_rest(self) -> str | None:
+        """What becomes of the instances whose turn has not come, if the run was stopped."""
+        return self.stop["rest"] if self.stop is not None else None
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Whether a person has stopped it while it had still something to do, which nobody but a person lets it do."""
+        left = self.plan is None or (not self.plan.dry_run and self.plan.refusal is None and bool(self.at_stage(Stage.PENDING)))
+        return self.is_stopped_by_person and not self.ended and left
+
+    @property
+    def rests(self) -> bool:
+        """Whether its owner has let go of it for that reason: nobody works on it."""
+        return self.let_go and self.waits_for_person
+
+    def open(self) -> list[Progress]:
+        """The instances that were sent and are to be watched still."""
+        stages = [Stage.SENDING, Stage.DOUBT, Stage.API_FAILED]
+        is_watched = self.plan is not None and self.plan.watch_timeout_s is not None
+        return self.at_stage(*stages, *([Stage.ACCEPTED] if is_watched else []))
 
     def failures(self) -> int:
         """What counts against the error budget, over the whole plan."""

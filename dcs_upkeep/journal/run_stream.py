@@ -40,13 +40,13 @@ class LeasedStream:
         self._lease: Lease | None = None
         self._given_up: set[str] = set()  # nonces of entries that the store did not take, as far as it said
 
-    def write(self, entry: Entry) -> Entry:
-        """Write one entry and renew the lease. Returns it as written.
+    def write(self, entry: Entry, *, ends_now: bool = False) -> Entry:
+        """Write one entry and renew the lease; or let that end now, if its owner leaves. Returns the entry as written.
 
         Raises: FencedError if somebody else wrote there; JournalError if the store does not say that it is written.
         """
         # The lease counts from before the write: however long that takes, ours ends no later than the others believe.
-        lease = Lease(self._clock.monotonic(), self._clock.now().timestamp(), self._lease_s())
+        lease = Lease(self._clock.monotonic(), self._clock.now().timestamp(), 0.0 if ends_now else self._lease_s())
         entry = with_nonce(entry)
         stamped = cast("Entry", {**entry, "owner": self.owner, "lease_until": lease.began_wall + lease.length_s})
         while True:

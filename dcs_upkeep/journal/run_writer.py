@@ -14,6 +14,7 @@ from dataclasses import replace
 from dcs_upkeep.domain.errors import FencedError, JournalError
 from dcs_upkeep.domain.model import Answer, AnswerKind, Outcome, OutcomeKind, Plan
 from dcs_upkeep.domain.ports import Clock, Log
+from dcs_upkeep.domain.stopping import PERSON
 from dcs_upkeep.journal.entries import (
     Baseline,
     Entry,
@@ -156,9 +157,13 @@ class RunWriter:
         if self._store is not None and self._store.lapsed():
             self.state.apply(self._store.write(with_nonce(TakenOver(kind="taken_over", at=self.now()))))
 
-    def taken_over(self) -> None:
-        """This invocation goes on with the run; what was under way in the one before is in doubt."""
-        self.append(TakenOver(kind="taken_over", at=self.now()))
+    def taken_over(self, *, resumed: bool = False) -> None:
+        """This invocation goes on with the run; what was under way in the one before is in doubt.
+
+        `resumed`: a person asked for it, which ends a stop by a person.
+        """
+        entry = TakenOver(kind="taken_over", at=self.now())
+        self.append({**entry, "resumed": True} if resumed else entry)
         for attempt, ids in sorted(self.state.open_attempts.items()):
             doubt = dict.fromkeys(ids, "doubt")
             what = "the invocation that sent it ended before an answer came"
@@ -223,16 +228,39 @@ class RunWriter:
             self.append(Watched(kind="watched", at=self.now(), outcomes=piece))
 
     def stop(self, why: str, rest: OutcomeKind, reason: str, guard: str | None = None) -> None:
-        """Nothing more is sent in this run; the first reason stands."""
-        if self.state.stop is None:
+        """Nothing more is sent in this run. The first reason stands, but for a person's, which another person could take back."""
+        if self.state.stop is None or (self.state.is_stopped_by_person and why != PERSON):
             self.append(Stopped(kind="stopped", at=self.now(), why=why, rest=rest.value, guard=guard, reason=reason))
 
-    def yielded(self, calls: Mapping[str, int], not_before: float | None = None) -> None:
-        """The next invocation may go on at once, or from then on. `calls`: those of this invocation."""
+    def yielded(self, calls: Mapping[str, int], not_before: float | None = None, stopped_by: str | None = None) -> None:
+        """The next invocation may go on at once, or from then on. `calls`: those of this invocation. `stopped_by`: who stopped the run."""
         entry = Yielded(kind="yielded", at=self.now(), token=uuid.uuid4().hex, calls=dict(calls))
         if not_before is not None:
             entry["not_before"] = not_before
+        if stopped_by is not None:
+            entry["stopped_by"] = stopped_by
         self.append(entry)
+
+    def abandon(self, calls: Mapping[str, int], stopped_by: str) -> float | None:
+        """This process ends at once. Returns from when on the run may be taken over: now, unless an attempt waits for its answer.
+
+        One entry at most, and not one if it could stand before another that is to come. None: the lease has to lapse.
+        """
+        state, store = self.state, self._store
+        if store is None or self._kept or state.ended or state.handed_over or store.lapsed():
+            return None
+        try:
+            if not state.open_attempts:  # a hand-over says that each attempt has its answer
+                self.yielded(calls, stopped_by=stopped_by)
+            elif state.stop is None:
+                rest = OutcomeKind.DEFERRED.value
+                entry = Stopped(kind="stopped", at=self.now(), why=PERSON, rest=rest, guard=None, reason=stopped_by)
+                state.apply(store.write(entry, ends_now=True))
+            else:
+                state.apply(store.write(Renewed(kind="renewed", at=self.now()), ends_now=True))
+        except JournalError:
+            return None
+        return None if self._kept else self.now()
 
     def publishing(self, topic: str, status: str) -> None:
         """A report with this status is about to be told."""

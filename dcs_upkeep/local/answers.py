@@ -14,6 +14,7 @@ from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import RefusedError, SettingsError, UpkeepError
 from dcs_upkeep.local import progress
 from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, user_name
+from dcs_upkeep.local.stopping import RunFirst, stoppable
 
 OK, NOT_ALL, DEFERRED = 0, 1, 3
 EXITS: Mapping[str, int] = {
@@ -28,22 +29,28 @@ EXITS: Mapping[str, int] = {
 }
 
 
-def answer(surface: Terminal, here: Environment, body: object, plans: Path, *, as_json: bool, dry_run: bool) -> Mapping[str, Any]:
-    """What the function says, whether it returns or refuses."""
-    host = LocalHost(here.environ)
+def answer(
+    surface: Terminal, here: Environment, body: object, plans: Path, *, as_json: bool, dry_run: bool, heading: str | None = None
+) -> Mapping[str, Any]:
+    """What the function says, whether it returns or refuses. `heading`: what is done, for a person; the run's id stands before it."""
+    host, user = LocalHost(here.environ), user_name()
+    # On a terminal by the same console as the progress, which is drawn in place.
+    console = surface.out if surface.out.is_terminal and not as_json else surface.err
 
     def handled(log: progress.Progress) -> Mapping[str, Any]:
         try:
-            return bootstrap.handle(
-                body,
-                host=host,
-                clock=here.clock,
-                log=log,
-                journal=here.journal,
-                plans_path=plans,
-                dry_run=dry_run,
-                user=user_name(),
-            )
+            with stoppable(console, here.clock, here.where, user) as stop:
+                return bootstrap.handle(
+                    body,
+                    host=host,
+                    clock=here.clock,
+                    log=log if as_json else RunFirst(log, surface.out, heading),
+                    journal=here.journal,
+                    plans_path=plans,
+                    dry_run=dry_run,
+                    user=user,
+                    stop=stop,
+                )
         except RefusedError as err:
             return err.report
         except SettingsError as err:

@@ -48,15 +48,14 @@ def _handling(*, dry_run: bool) -> Callable[..., None]:
         with open_environment(
             surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=time_scale, kept=False
         ) as here:
-            if not as_json:
-                fleet_size = instances if fleet is None else "your"
-                where = "on the real cloud" if cloud else f"on an emulator with {fleet_size} instances; nothing real is touched"
-                verb = "planning" if dry_run else "running"
-                surface.out.print(f"{verb} {event} {where}", markup=False, highlight=False, soft_wrap=True)
+            fleet_size = instances if fleet is None else "your"
+            where = "on the real cloud" if cloud else f"on an emulator with {fleet_size} instances; nothing real is touched"
+            heading = f"{'planning' if dry_run else 'running'} {event} {where}"
             body = _read_event(surface, event, here)
             if here.emulator is not None:
                 let_alarms_fire(here.emulator, body, plans, here.clock.now())
-            show_end(surface, answer(surface, here, body, plans, as_json=as_json, dry_run=dry_run), as_json=as_json)
+            told = answer(surface, here, body, plans, as_json=as_json, dry_run=dry_run, heading=heading)
+            show_end(surface, told, as_json=as_json)
 
     return handle
 

@@ -9,8 +9,10 @@ import typer
 
 from dcs_upkeep import bootstrap
 from dcs_upkeep.local.answers import answer, show_end
-from dcs_upkeep.local.environment import Terminal, open_environment
+from dcs_upkeep.local.environment import Terminal, open_journal_alone
 from dcs_upkeep.local.options import AsJson, Cloud, JournalUrl
+
+RunId = Annotated[str, typer.Argument(help="The run's id, its short id, or the beginning of either.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,9 +21,14 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def halt(reason: Annotated[str, typer.Argument()] = "no reason given", cloud: Cloud = False, journal: JournalUrl = None) -> None:
-    """Stop every run before its next write, and refuse new ones."""
-    _command({"command": "halt", "reason": reason}, cloud=cloud, journal=journal)
+def halt(
+    reason: Annotated[str, typer.Argument()] = "no reason given",
+    run: Annotated[str | None, typer.Option("--run", help="End this run alone, for good: its id, or the beginning of it.")] = None,
+    cloud: Cloud = False,
+    journal: JournalUrl = None,
+) -> None:
+    """Stop every run before its next write, and refuse new ones; or end one run for good."""
+    _command({"command": "halt", "reason": reason, **({"run": run} if run else {})}, cloud=cloud, journal=journal)
 
 
 def release(
@@ -41,20 +48,20 @@ def sweep(cloud: Cloud = False, journal: JournalUrl = None) -> None:
     _command({"command": "sweep"}, cloud=cloud, journal=journal)
 
 
-def show(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
+def show(run_id: RunId, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
     """The report of a run that is on record."""
     _command({"command": "show", "run": run_id}, cloud=cloud, journal=journal, as_json=as_json)
 
 
-def resume(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
+def resume(run_id: RunId, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
     """Go on with a run by hand."""
     _command({"resume": run_id}, cloud=cloud, journal=journal, as_json=as_json)
 
 
 def _command(body: Mapping[str, Any], *, cloud: bool, journal: str | None, as_json: bool = False) -> None:
-    """A control event, or a run to go on with: on the journal alone, so the emulator is small."""
+    """A control event, or a run to go on with."""
     surface = Terminal()
-    with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
+    with open_journal_alone(surface, cloud=cloud, journal=journal) as here:
         show_end(
             surface,
             answer(surface, here, body, bootstrap.PLANS_PATH, as_json=as_json or "command" in body, dry_run=False),

@@ -10,14 +10,17 @@ SHOWINGS = "plan/"
 
 
 class DemoJournal:
-    """Implements ports.Journal: runs are forgotten as their fleet is; what was shown is kept, for the event that `plan` prints to `run`."""
+    """Implements ports.Journal: runs are forgotten as their fleet is; what was shown is kept, for the event that `plan` prints to `run`.
 
-    name = "memory:"
+    `runs`: where the commands of another terminal find them while they last.
+    """
+
     durable = False
 
     def __init__(self, runs: Journal, showings: Journal) -> None:
         self._runs = runs
         self._showings = showings
+        self.name = runs.name
 
     def append(self, stream: str, seq: int, entry: Mapping[str, object]) -> None:
         """See ports.Journal."""

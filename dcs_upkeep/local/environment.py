@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +15,15 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from dcs_upkeep.adapters.clocks import SystemClock
+from dcs_upkeep.adapters.clocks import ScaledClock, SystemClock
 from dcs_upkeep.adapters.journals import open_journal
+from dcs_upkeep.adapters.journals.sqlite import SqliteJournal
 from dcs_upkeep.domain.ports import Clock, Journal
+from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.local.demo import demo
 from dcs_upkeep.local.demo_journal import DemoJournal
 from dcs_upkeep.local.emulator import Emulator
+from dcs_upkeep.local.live_demos import announced, live_demos, new_file
 
 REFUSED = 2
 
@@ -47,12 +51,14 @@ class Environment:
     """Where an event is handled: an environment, and a time.
 
     `journal`: in place of the one that the settings name. `emulator`: the one that plays the cloud; None on the real one.
+    `where`: what a further command has to be told to come here again.
     """
 
     environ: Mapping[str, str]
     clock: Clock
     journal: Journal | None = None
     emulator: Emulator | None = None
+    where: str = ""
 
 
 @contextmanager
@@ -62,19 +68,49 @@ def open_environment(
     """The real cloud with the caller's settings, or an emulator. `kept`: the command needs a journal that outlives it."""
     own = {key: value for key, value in os.environ.items() if value}
     if cloud:
-        yield Environment({"UPKEEP_JOURNAL": f"sqlite:///{_state_folder() / 'journal.db'}", **own, **_journal(journal)}, SystemClock())
+        environ = {"UPKEEP_JOURNAL": f"sqlite:///{_state_folder() / 'journal.db'}", **own, **_journal(journal)}
+        yield Environment(environ, SystemClock(), where=_where(journal, cloud=True))
         return
     default = f"sqlite:///{_state_folder() / 'demo.db'}"
     try:
         with demo(fleet, instances, time_scale, own) as running:
             clock = SystemClock() if kept else running.clock
             environ = {"UPKEEP_JOURNAL": default if kept else "memory:", **running.environ, **_journal(journal)}
-            forgets = not kept and environ["UPKEEP_JOURNAL"] == "memory:"
-            yield Environment(environ, clock, _demo_journal(default, clock) if forgets else None, running.emulator)
+            if kept:
+                yield Environment(environ, clock, None, running.emulator, _where(journal, cloud=False))
+                return
+            with _announced(environ, default, running.clock) as runs:
+                yield Environment(environ, clock, runs, running.emulator, _where(journal, cloud=False))
     except (OSError, ValueError) as err:
         if fleet is None:
             raise
         surface.fail(f"{fleet}: {err}. Write a JSON list of instances, or " + '{"count": 24, "tags": {"env": "demo"}}.')
+
+
+@contextmanager
+def open_journal_alone(surface: Terminal, *, cloud: bool, journal: str | None) -> Iterator[Environment]:
+    """Where the commands about runs and the lever work: on the journal that somebody named, or on that of the demo that runs now."""
+    own = {key: value for key, value in os.environ.items() if value}
+    url = journal or own.get("UPKEEP_JOURNAL")
+    if cloud:
+        if url is None:
+            surface.fail(
+                "Name the journal of the runs that you mean, with --journal or UPKEEP_JOURNAL: a file of this machine, which no function "
+                f"reads, is not meant. (Runs that were begun here without one are in sqlite:///{_state_folder() / 'journal.db'}.)"
+            )
+        yield Environment({**own, **_journal(journal)}, SystemClock(), where=_where(journal, cloud=True))
+        return
+    live = [one for one in live_demos(_demos()) if url in (None, one.journal)]
+    if len(live) == 1:
+        environ = {**own, **live[0].environ, "UPKEEP_JOURNAL": live[0].journal}
+        yield Environment(environ, live[0].clock, where=_where(live[0].journal, cloud=False))
+    elif url is not None:
+        with open_environment(surface, cloud=False, journal=url, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
+            yield here
+    elif live:
+        surface.fail(f"{len(live)} demos run. Name the journal of one with --journal: {list_some(map(str, live), separator='; ')}")
+    else:
+        surface.fail("No demo runs now, so there is nothing to reach: begin one with `run`, name a journal with --journal, or use --cloud.")
 
 
 def user_name() -> str | None:
@@ -85,8 +121,28 @@ def user_name() -> str | None:
         return None
 
 
-def _demo_journal(url: str, clock: Clock) -> Journal:
-    return DemoJournal(open_journal("memory:", clock=clock), open_journal(url, clock=clock))
+@contextmanager
+def _announced(environ: Mapping[str, str], showings: str, clock: ScaledClock) -> Iterator[Journal | None]:
+    """The journal of a demo, which the commands of other terminals find; None if it is the one that the settings name."""
+    url, database = environ["UPKEEP_JOURNAL"], None
+    if url == "memory:":
+        database = new_file(_demos())
+        url = f"sqlite:///{database}"
+    reached = {key: value for key, value in environ.items() if key.startswith(("UPKEEP_", "HUAWEICLOUD_")) and key != "UPKEEP_JOURNAL"}
+    with announced(_demos(), url, clock, reached):
+        if database is None:
+            yield None
+        else:
+            runs = SqliteJournal(str(database), clock, survives_power_cuts=False)
+            yield DemoJournal(runs, open_journal(showings, clock=clock))
+
+
+def _demos() -> Path:
+    return _state_folder() / "demos"
+
+
+def _where(journal: str | None, *, cloud: bool) -> str:
+    return (" --cloud" if cloud else "") + (f" --journal {shlex.quote(journal)}" if journal else "")
 
 
 def _journal(url: str | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dcs_upkeep.guards import guard, per_call
 from dcs_upkeep.guards.data_loss import is_single_by_spec, loses_data
 from dcs_upkeep.guards.policy import Firing
 from dcs_upkeep.journal.failures import read_failures, scope_of
-from dcs_upkeep.journal.halt import current_halt
+from dcs_upkeep.journal.halt import read_lever
 
 Class = tuple[bool | None, str]
 
@@ -74,12 +74,13 @@ def classify(dcs: Dcs, action: Action, instances: Sequence[Instance], tick: Tick
     return Classes(known, unread, frozenset(gone))
 
 
-def halt_record(journal: Journal | None) -> per_call.HaltRecord:
-    """What the journal says of a halt. Without a journal there is none."""
+def halt_record(journal: Journal | None, claim: str | None = None) -> per_call.HaltRecord:
+    """What the journal says of a halt, else (with a `run`) who ended the run of this claim. Without a journal there is neither."""
     if journal is None:
         return None
     try:
-        return current_halt(journal)
+        lever = read_lever(journal)
+        return lever.in_force or (lever.ended.get(claim) if claim is not None else None)
     except (JournalError, KeyError, TypeError):
         return guard.UNREADABLE
 

@@ -12,9 +12,11 @@ from dcs_upkeep.domain.errors import Problem, describe_error
 from dcs_upkeep.domain.model import Evidence, Location, Outcome, OutcomeKind, Plan, PlannedInstance, RunStatus, Trigger
 from dcs_upkeep.domain.problems import one_line
 from dcs_upkeep.domain.run import RunSpec
+from dcs_upkeep.domain.stopping import ENDED
 from dcs_upkeep.domain.timestamps import iso_at
-from dcs_upkeep.journal.run_state import UNREADABLE, Progress, RunState, Stage
-from dcs_upkeep.reporting.next_step import next_step
+from dcs_upkeep.journal.progress import Progress, Stage
+from dcs_upkeep.journal.run_state import UNREADABLE, RunState
+from dcs_upkeep.reporting.next_step import next_step, stopped_step
 from dcs_upkeep.reporting.report import Header, ProblemReport, Report, status_of, summarize
 
 BEHIND_NOTE = "the journal cannot be written: it does not show how this run ended"
@@ -50,6 +52,20 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
     calls = dict(Counter(state.calls) + Counter(telling.calls))
     header = header_of(spec, location, telling.began_at)
     goes_on_step = "Nothing: the run goes on in a further invocation."
+    is_ended = state.stop is not None and state.stop["why"] == ENDED
+    if plan is None and state.stop is not None and (state.is_stopped_by_person or is_ended):
+        step = stopped_step(spec.run_id, resumes=state.stop_rest == OutcomeKind.DEFERRED, sent=False)
+        return summarize(
+            header,
+            None,
+            (),
+            status=RunStatus.HALTED,
+            next_step=step,
+            ended_at=telling.now,
+            calls=calls,
+            hops=state.hops,
+            notes=[state.stop["reason"]],
+        )
     if plan is None and goes_on:  # it could not be made yet
         status = RunStatus.DEFERRED
         return summarize(header, None, (), status=status, next_step=goes_on_step, ended_at=telling.now, calls=calls, hops=state.hops)
@@ -63,7 +79,9 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
     is_behind = telling.not_durable is not None
     outcomes = final_outcomes(state, telling.now.timestamp(), goes_on=goes_on or is_behind, not_durable=telling.not_durable or ())
     refused_by = plan.refusal.guard if plan.refusal else None
-    halted = refused_by == "halt" or bool(state.stop and state.stop["why"] == "halt" and not is_behind)
+    by_person = state.waits_for_person
+    stopped = by_person or is_ended or (state.stop is not None and state.stop["why"] == "halt")
+    halted = refused_by == "halt" or (stopped and not is_behind)
     status = (
         RunStatus.DEFERRED
         if goes_on
@@ -73,6 +91,8 @@ def build_report(spec: RunSpec, location: Location, state: RunState, telling: Te
     step = goes_on_step if goes_on else ""
     if is_behind and status is RunStatus.DEFERRED:
         step = BEHIND
+    if (by_person or is_ended) and status is RunStatus.HALTED:
+        step = stopped_step(spec.run_id, resumes=state.stop_rest == OutcomeKind.DEFERRED, sent=state.may_have_sent())
     step = step or next_step(spec.request, plan, outcomes, status, stop_reason, plan_name=spec.plan_name)
     notes = [*plan.notes, *([stop_reason] if stop_reason else []), *([BEHIND_NOTE] if is_behind else [])]
     if not telling.has_journal and not plan.dry_run:

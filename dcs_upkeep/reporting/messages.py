@@ -38,15 +38,15 @@ def compose(report: Report, max_bytes: int = MAX_BYTES) -> tuple[Message, ...]:
     room = max_bytes - _size(parts[-1]) - 200
     parts[-1] = [*parts[-1], *_fine_lines(fine, room)]
     if len(parts) == 1:
-        return (_message(subject, parts[0]),)
+        return (message(subject, parts[0]),)
     numbered = [(f"({number}/{len(parts)}) ", part) for number, part in enumerate(parts, start=1)]
-    return tuple(_message(f"{mark}{subject}", part) for mark, part in numbered)
+    return tuple(message(f"{mark}{subject}", part) for mark, part in numbered)
 
 
 def progress(what: str, report: Report) -> Message:
     """A short word while a run is under way."""
     lines = (f"{REPORT_MARK}: {what}", "", f"Run: {report['run_id']}", _counted(report))
-    return _message(f"DCS Upkeep {what}: {_about(report)}", lines)
+    return message(f"DCS Upkeep {what}: {_about(report)}", lines)
 
 
 def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mapping[str, int], most: int) -> Message:
@@ -67,7 +67,7 @@ def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mappi
     ]
     if len(failures) > MOST_RUNS:
         lines.append(f"  ... and {len(failures) - MOST_RUNS} more")
-    return _message(f"HALTED by the circuit breaker in {where}: {why}", lines)
+    return message(f"HALTED by the circuit breaker in {where}: {why}", lines)
 
 
 def _subject(report: Report) -> str:
@@ -190,7 +190,8 @@ def _size(lines: Iterable[str]) -> int:
     return sum(size_of(line) + 1 for line in lines)
 
 
-def _message(subject: str, lines: Iterable[str]) -> Message:
+def message(subject: str, lines: Iterable[str]) -> Message:
+    """A message as every channel takes it: a subject that fits, and one line for each line."""
     return Message(_subject_cut(one_line(" ".join(subject.split())), MAX_SUBJECT), "\n".join(one_line(line) for line in lines))
 
 

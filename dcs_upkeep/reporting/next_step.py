@@ -10,6 +10,7 @@ from dcs_upkeep.domain.approval import approval_of
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, RunStatus
 from dcs_upkeep.domain.problems import json_line
 from dcs_upkeep.domain.request import Request
+from dcs_upkeep.domain.run import short_id
 
 NOT_ON_RECORD = "Mend the journal and make the dry run again: what it shows could not be put on record, so no event can approve it yet."
 
@@ -74,6 +75,20 @@ def next_step(
             if not_fine := _not_fine(counts):
                 return f"Read the reasons of what is not fine: {not_fine}.{why}"
             return f"Look at the {counts[OutcomeKind.ACCEPTED]} accepted instance(s) in the console: their effect was not seen.{why}"
+
+
+def stopped_step(run_id: str, *, resumes: bool, sent: bool) -> str:
+    """What to do about a run that a person has stopped. `resumes`: it is kept, and waits for a person."""
+    short = short_id(run_id)
+    if resumes:
+        command = json_line({"command": "halt", "run": run_id})
+        return (
+            f"Nothing of it goes on by itself. To go on, send {json_line({'resume': run_id})} (command line: resume {short}); "
+            f"to end it for good, send {command} (command line: halt --run {short})."
+        )
+    if sent:
+        return "What was not attempted is left as it is: to have it done, send a new event for those instances."
+    return "Nothing was sent. To have it done, send the event again."
 
 
 def _asks_for_approval(plan: Plan) -> bool:

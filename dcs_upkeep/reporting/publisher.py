@@ -50,13 +50,17 @@ def _note(ports: Ports, write: Callable[[], None]) -> None:
         ports.log("journal.failed", level="error", reason=str(err))
 
 
-def publish_progress(ports: Ports, message: Message) -> None:
-    """A short word on the way, to every topic. A failure is logged, no more: the report comes later."""
+def publish_progress(ports: Ports, message: Message) -> dict[str, str]:
+    """A short word, to every topic. A failure is logged, no more. Returns topic -> why it failed; empty text where it did not."""
+    told: dict[str, str] = {}
     for topic in _topics(ports, None):
         try:
             topic.publish(message)
+            told[topic.name] = ""
         except Exception as err:  # whatever a topic does, the run goes on
-            ports.log("topic.failed", level="warning", topic=topic.name, reason=describe_error(err))
+            told[topic.name] = describe_error(err)
+            ports.log("topic.failed", level="warning", topic=topic.name, reason=told[topic.name])
+    return told
 
 
 def _topics(ports: Ports, report: Report | None) -> Sequence[Topic]:

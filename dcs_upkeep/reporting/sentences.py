@@ -69,6 +69,10 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str | None:
             return f"refused as {fields['times']} others of this kind within an hour; the topics were told of the first"
         case "breaker.tripped":
             return f"HALTED, nothing new is begun: {fields['reason']}; to let go: release {fields['halt']}"
+        case "run.stopped":
+            return f"STOPPED, {fields['waiting']} not sent, and nothing goes on by itself: {fields['reason']}"
+        case "run.ended":
+            return f"the run {fields.get('run_id', '')} was ended for good: {fields['reason']}"
         case "run.deferred":
             return f"the run goes on in a further invocation ({fields.get('reason') or fields.get('not_before') or 'at once'})"
         case "backup.polled":

@@ -21,7 +21,7 @@ from dcs_upkeep.triggers.plans_file import PlansFile
 
 FORWARD_S = 300.0  # a clock that is a few minutes ahead is fine
 COMMANDS: Mapping[str, frozenset[str]] = {
-    "halt": frozenset({"command", "reason"}),
+    "halt": frozenset({"command", "reason", "run"}),
     "release": frozenset({"command", "halt", "reason"}),
     "status": frozenset({"command"}),
     "sweep": frozenset({"command"}),

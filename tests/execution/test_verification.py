@@ -10,7 +10,7 @@ from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.model import Evidence, Instance, OutcomeKind
 from dcs_upkeep.execution.verification import Verifier, looks
 from dcs_upkeep.journal.entries import Baseline
-from dcs_upkeep.journal.run_state import Progress
+from dcs_upkeep.journal.progress import Progress
 
 SENT, NOW = 1000.0, 1020.0
 

@@ -13,7 +13,8 @@ from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.errors import RecordError
 from dcs_upkeep.domain.model import Outcome, OutcomeKind, Plan, PlannedInstance
 from dcs_upkeep.journal.entries import FORMAT, Entry, outcome_to_json, plan_to_json
-from dcs_upkeep.journal.run_state import RunState, Stage, fold
+from dcs_upkeep.journal.progress import Stage
+from dcs_upkeep.journal.run_state import RunState, fold
 
 AT = 1_793_586_600.0
 PLAN = Plan(

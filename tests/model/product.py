@@ -20,8 +20,9 @@ from dcs_upkeep.execution.verification import Verifier
 from dcs_upkeep.journal.entries import FORMAT, Entry, outcome_to_json, plan_to_json
 from dcs_upkeep.journal.instance_locks import HANDED_OVER_S, InstanceLocks
 from dcs_upkeep.journal.lease import Lease
+from dcs_upkeep.journal.progress import Stage
 from dcs_upkeep.journal.run_lease import LeaseTerms
-from dcs_upkeep.journal.run_state import RunState, Stage, fold
+from dcs_upkeep.journal.run_state import RunState, fold
 from tests.fakes import FakeClock
 
 # A tick is as long as these few need it to be; only how they compare with one another matters.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from dcs_upkeep.domain.model import OutcomeKind
-from dcs_upkeep.journal.run_state import Stage
+from dcs_upkeep.journal.progress import Stage
 from tests.model import product
 from tests.model.lines import Assumption, Line
 from tests.model.product import GRACE, LEASE, PUT, SKEW

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from dcs_upkeep.domain.model import OutcomeKind
-from dcs_upkeep.journal.run_state import Stage
+from dcs_upkeep.journal.progress import Stage
 from tests.model import product
 from tests.model.product import GRACE, LEASE, PUT, SKEW, Core
 

@@ -36,8 +36,9 @@ class SqliteJournal:
 
     durable = True
 
-    def __init__(self, path: str, clock: Clock) -> None:
+    def __init__(self, path: str, clock: Clock, *, survives_power_cuts: bool = True) -> None:
         self._path = path
+        self._synchronous = "FULL" if survives_power_cuts else "OFF"
         self._clock = clock
         self._ready = False
 
@@ -73,7 +74,7 @@ class SqliteJournal:
             if not self._ready:
                 self._make()
             with closing(sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)) as connection:
-                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
                 yield connection
         except sqlite3.Error as err:
             what = one_line(str(err)[:MOST_TOLD])
