@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dcs_upkeep.domain.model import OutcomeKind, RunStatus
 from dcs_upkeep.domain.problems import list_some, one_line
+from dcs_upkeep.domain.run import short_id
 from dcs_upkeep.reporting.bounded import brief_next
 from dcs_upkeep.reporting.sentences import is_fine, sentence, wave_words
 
@@ -135,7 +136,8 @@ def closing_lines(report: Mapping[str, Any]) -> list[str]:
     """The end in words: status, counts, what is lost, notes, what to do next."""
     counts = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["counts"].items()) or "no instance"
     replayed = " (the first report of this run, replayed)" if report["replayed"] else ""
-    lines = [f"{report['status']}: {counts}, in {report['elapsed_s']:g} s, run {report['run_id']}{replayed}"]
+    run = f"run {short_id(report['run_id'])} ({report['run_id']})"
+    lines = [f"{report['status']}: {counts}, in {report['elapsed_s']:g} s, {run}{replayed}"]
     losing = [row for row in report["instances"] if row["outcome"] == "planned" and row["loses_data"] is not False]
     if losing:
         lines.append(
