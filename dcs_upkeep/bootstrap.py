@@ -21,7 +21,7 @@ from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, Topic
 from dcs_upkeep.domain.problems import first_problems
 from dcs_upkeep.domain.settings import Settings, read_settings
-from dcs_upkeep.invocation import InvocationHandler, asks_doctor
+from dcs_upkeep.invocation import NOBODY, Caller, InvocationHandler, asks_doctor
 from dcs_upkeep.reporting.sentences import message_of
 from dcs_upkeep.triggers.delivery import RunIdScope
 from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
@@ -126,7 +126,7 @@ class Adapters:
 
         return CloudEye(self.account, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
 
-    def ports(self, examine: Callable[[], Mapping[str, object]]) -> Ports:
+    def ports(self, examine: Callable[[], Mapping[str, object]], *, tells_all: bool = True) -> Ports:
         """What a run may touch. `examine`: for the command `doctor`. Raises: SettingsError if the journal cannot be used."""
         return Ports(
             dcs=self.dcs,
@@ -141,6 +141,7 @@ class Adapters:
             backups=self.dcs.backups,
             alarms=self.alarms,
             examine=examine,
+            tells_all=tells_all,
         )
 
 
@@ -155,9 +156,9 @@ def handle(
     plans_path: Path | None = None,
     dry_run: bool = False,
     journal: Journal | None = None,
-    user: str | None = None,
+    caller: Caller = NOBODY,
 ) -> dict[str, Any]:
-    """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `user`: who calls the CLI.
+    """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `caller`: who calls the CLI.
 
     If the host keeps the events of its own calls for this process, they follow here, and the last one's answer is returned.
     Raises: UpkeepError alone, without its causes: a platform prints whatever leaves here.
@@ -166,9 +167,9 @@ def handle(
         clock = clock or SystemClock()
         host = host or hosts.detect(context, os.environ if environ is None else environ)
         plans_path = plans_path or PLANS_PATH
-        answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
+        answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, caller=caller)
         while (following := host.next_event()) is not None:
-            answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
+            answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, caller=caller)
         return answer
     except Exception as err:
         raise as_ours(err) from None
@@ -183,7 +184,7 @@ def _invoke(
     *,
     dry_run: bool,
     journal: Journal | None,
-    user: str | None = None,
+    caller: Caller,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
@@ -198,18 +199,18 @@ def _invoke(
         plans = _plans(plans_path)
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
-        ports, location = adapters.ports(examined), adapters.location
+        ports, location = adapters.ports(examined, tells_all=caller.tells_all), adapters.location
     except Exception as err:
-        nowhere = _scope(host, Location("", ""), user)
+        nowhere = _scope(host, Location("", ""), caller.user)
         if asks_doctor(event, nowhere, clock.now()):
             ports = Adapters(host, Settings(), clock, log).ports(examined)
-            return InvocationHandler(Settings(), nowhere, None, ports).handle(event)
+            return InvocationHandler(Settings(), nowhere, None, ports, caller).handle(event)
         # Without settings there is no topic to tell; the log line and the failed invocation are what is left.
         for problem in first_problems(err.problems) if isinstance(err, SettingsError) else ():
             log("settings.refused", level="error", path=problem.path, reason=problem.what, next=problem.fix)
         log("run.reported", level="error", ending="fault", status="failed", reason=describe_error(err))
         raise
-    return InvocationHandler(settings, _scope(host, location, user), plans, ports, dry_run=dry_run).handle(event)
+    return InvocationHandler(settings, _scope(host, location, caller.user), plans, ports, caller, dry_run=dry_run).handle(event)
 
 
 def _scope(host: Host, location: Location, user: str | None) -> RunIdScope:

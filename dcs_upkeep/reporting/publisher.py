@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dcs_upkeep.domain.errors import FencedError, JournalError, describe_error
+from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.domain.ports import Message, Ports, Topic
 from dcs_upkeep.journal.run_writer import RunWriter
 from dcs_upkeep.reporting import messages
@@ -18,6 +19,8 @@ def publish(ports: Ports, report: Report, writer: RunWriter | None = None, *, on
     may have published without writing it down, the message says so. `only_failed`: to those topics alone.
     A fault of the journal keeps no report from a topic. Raises: FencedError.
     """
+    if not (ports.tells_all or _was_sent(report)):
+        return
     known = writer.state.topics if writer is not None else {}
     told = writer.state.told if writer is not None else {}
     status = report["status"]
@@ -38,6 +41,11 @@ def publish(ports: Ports, report: Report, writer: RunWriter | None = None, *, on
             continue
         if writer is not None:
             _note(ports, lambda name=topic.name: writer.published(name, status))  # type: ignore[misc]  # as above
+
+
+def _was_sent(report: Report) -> bool:
+    """Whether an attempt was made for any instance."""
+    return any(report["counts"].get(kind.value) for kind in OutcomeKind if kind.sent)
 
 
 def _note(ports: Ports, write: Callable[[], None]) -> None:
