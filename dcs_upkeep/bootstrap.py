@@ -126,7 +126,7 @@ class Adapters:
 
         return CloudEye(self.account, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
 
-    def ports(self, examine: Callable[[], Mapping[str, object]], *, tells_all: bool = True) -> Ports:
+    def ports(self, examine: Callable[[], Mapping[str, object]], *, tells_only_what_was_sent: bool = False) -> Ports:
         """What a run may touch. `examine`: for the command `doctor`. Raises: SettingsError if the journal cannot be used."""
         return Ports(
             dcs=self.dcs,
@@ -141,7 +141,7 @@ class Adapters:
             backups=self.dcs.backups,
             alarms=self.alarms,
             examine=examine,
-            tells_all=tells_all,
+            tells_only_what_was_sent=tells_only_what_was_sent,
         )
 
 
@@ -199,7 +199,7 @@ def _invoke(
         plans = _plans(plans_path)
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
-        ports, location = adapters.ports(examined, tells_all=caller.tells_all), adapters.location
+        ports, location = adapters.ports(examined, tells_only_what_was_sent=not caller.tells_all), adapters.location
     except Exception as err:
         nowhere = _scope(host, Location("", ""), caller.user)
         if asks_doctor(event, nowhere, clock.now()):

@@ -228,8 +228,8 @@ class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
     `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is. `examine`: looks for what
-    would go wrong in a run, and returns what it found; never raises because of it. `tells_all`: False where somebody looks on, so that
-    the topics hear of what was sent alone.
+    would go wrong in a run, and returns what it found; never raises because of it.
+    `tells_only_what_was_sent`: somebody sits in front of it, so that the topics hear of nothing but what was really done.
     """
 
     dcs: Dcs
@@ -244,4 +244,4 @@ class Ports:
     backups: Backups | None = None
     alarms: Alarms | None = None
     examine: Callable[[], Mapping[str, object]] = dict
-    tells_all: bool = True
+    tells_only_what_was_sent: bool = False

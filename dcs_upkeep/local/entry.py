@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from dcs_upkeep.local.cli import app
-from dcs_upkeep.local.command_lines import program
+from dcs_upkeep.local.command_lines import NAME, program
 from dcs_upkeep.local.environment import REFUSED, Terminal
 
 # (Typer's own way to say that words make no command is the base of the one class of it that it shows.)
@@ -19,7 +19,8 @@ INTERRUPTED = 130
 def start(words: Sequence[str]) -> None:
     """Carry out the command, and leave with its exit status."""
     if "--json" not in words:
-        app(list(words), prog_name=program())
+        # A shell completes programs by their name, and a module has none.
+        app(list(words), prog_name=NAME if any(word.endswith("-completion") for word in words) else program())
         return
     surface = Terminal(as_json=True)
     try:

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.bootstrap import Adapters
-from dcs_upkeep.domain.errors import JournalError, RecordError, SettingsError, UpkeepError
+from dcs_upkeep.domain.errors import RecordError, SettingsError, UpkeepError
 from dcs_upkeep.domain.ports import Journal
-from dcs_upkeep.domain.problems import list_some, one_line
+from dcs_upkeep.domain.problems import list_some, one_line, shorten
 from dcs_upkeep.domain.run import RunScope
 from dcs_upkeep.domain.settings import read_settings
 from dcs_upkeep.domain.timestamps import iso_at
@@ -92,12 +92,11 @@ def _look(surface: Terminal, here: Environment, days: int, limit: int) -> Found:
 
 
 def _read(journal: Journal, run_id: str) -> RunState | str:
+    """Its state, or why that cannot be told: one that cannot be used hides no other. Raises: JournalError."""
     try:
         return read_run(journal, run_id)[0]
-    except RecordError as err:  # one that cannot be used hides no other
+    except RecordError as err:
         return str(err)
-    except JournalError:
-        raise
 
 
 def _row(run_id: str, state: RunState | str) -> dict[str, Any]:
@@ -130,7 +129,7 @@ def _show(surface: Terminal, here: Environment, found: Found, days: int) -> None
     texts = surface.texts
     zone, zone_name = zone_of(here.environ.get)
     if not found.rows:
-        surface.show([Text(texts("history.none", days=days, scope=""))])
+        surface.show([Text(texts("history.none", days=days))])
     else:
         surface.show([Text(texts("history.head", shown=len(found.rows), found=found.listed, days=days)), ""])
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -155,7 +154,7 @@ def _show(surface: Terminal, here: Environment, found: Found, days: int) -> None
 def _what(row: Mapping[str, Any], texts: Texts) -> str:
     if "action" not in row:
         return fit(str(row["reason"]), 60)
-    name = f" {row['name']}" if row["name"] else ""
+    name = f" {shorten(row['name'])}" if row["name"] else ""
     return fit(f"{row['action'] or '-'}{name}", 40) + texts("list.comma") + texts.count("instances", row["instances"])
 
 

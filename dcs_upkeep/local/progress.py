@@ -125,6 +125,7 @@ class Drawn:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._seen.over = True
+        self._live.transient = not self._seen.waves  # what is left standing is what was done
         self._live.stop()
 
     def __call__(self, event: str, *, level: str = "info", **fields: Any) -> None:
@@ -144,7 +145,7 @@ class Drawn:
         """Returns whether the picture shows it, so that it needs no line."""
         seen, now_s = self._seen, self._clock.monotonic()
         seen.throttled_until_s = now_s + max(THROTTLED_S, float(fields.get("wait_s") or 0)) if event == "call.waited" else 0.0
-        if event == "plan.made" and not fields.get("guard"):
+        if event == "plan.made" and not fields.get("guard") and not fields.get("dry_run"):
             waiting = self._texts("live.waiting")
             seen.waves = {number: _Wave(size, waiting) for number, size in enumerate(fields["waves"], start=1)}
             seen.action, seen.planned = str(fields.get("action") or ""), True

@@ -213,7 +213,7 @@ class _Command:
                 if not differences:
                     return bound
                 surface.show(Text(one_line(words), "yellow") for words in (self._texts("ask.moved"), *differences))
-            surface.show(told(surface, answer, self._ending()))
+            surface.show(told(surface, answer, Ending(lambda _: [], self._here.environ)))
             self._leave_if_refused(answer)
             if not typer.confirm(self._question(answer.reports)):
                 surface.fail(self._texts("ask.no"), REFUSED, self._texts("ask.no.next"))
@@ -224,11 +224,14 @@ class _Command:
     def _leave_if_refused(self, answer: Answer) -> None:
         """Nobody is asked about what would not be done anyway."""
         surface = self._surface
-        if not any(planned_rows(report) for report in answer.reports):
+        planned = [report for report in answer.reports if planned_rows(report)]
+        if not planned:
             surface.show([Text(self._texts("ask.nothing"))])
             raise typer.Exit(answer.status)
-        unbound = any(planned_rows(report) and saved_plan.approval(report) is None for report in answer.reports)
-        if unbound or any(would_be_refused(report) for report in answer.reports):
+        if any(would_be_refused(report) or saved_plan.approval(report) is None for report in planned):
+            for report in planned:
+                steps = self._steps(report, None)
+                surface.show(steps if steps is not None else [one_line(self._texts("end.next", next=report["next"]))])
             surface.fail(self._texts("ask.refused"), REFUSED)
 
     def _question(self, reports: Sequence[Mapping[str, Any]]) -> str:

@@ -32,7 +32,7 @@ class Texts:
 
     def duration(self, seconds: float) -> str:
         """As a person says it: two units at most."""
-        whole = max(0, round(seconds))
+        whole = max(0, int(seconds + 0.5))
         if whole < 60:
             return self("time.s", s=whole)
         if whole < 3600:

@@ -132,7 +132,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "approve.several": "--approve is for one run, and this event asks for {count}.",
     "approve.several.next": "Save the plan with --out, and run that file.",
     # History
-    "history.none": "No runs in the last {days} days{scope}.",
+    "history.none": "No runs in the last {days} days.",
     "history.head": "{shown} of {found} runs in the last {days} days, newest first; show RUN tells more",
     "history.journal": "journal: {journal}",
     "history.when": "when",

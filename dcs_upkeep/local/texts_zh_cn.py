@@ -132,7 +132,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "approve.several": "--approve 只用于一个运行，而此事件包含{count}个。",
     "approve.several.next": "请用 --out 保存执行计划，再执行该文件。",
     # History
-    "history.none": "最近{days}天没有运行记录{scope}。",
+    "history.none": "最近{days}天没有运行记录。",
     "history.head": "最近{days}天共{found}个运行，显示{shown}个，最新的在前；使用 show RUN 查看详情",
     "history.journal": "运行记录：{journal}",
     "history.when": "时间",

@@ -14,7 +14,7 @@ def zone_of(lookup: Callable[[str], str | None]) -> tuple[tzinfo, str]:
 
         try:
             return ZoneInfo(name), name
-        except (ValueError, OSError):
+        except (ValueError, OSError, LookupError):
             pass
     return UTC, "UTC"
 
