@@ -12,9 +12,7 @@ def main() -> None:
     except ModuleNotFoundError as err:
         if err.name not in ("typer", "rich"):
             raise
-        sys.exit(
-            f"The command line needs {err.name}, which the function itself does not: pip install --require-hashes -r requirements-local.txt"
-        )
+        sys.exit(f"The command line needs {err.name}, which the function itself does not: pip install . (or: make demo, which sets it up)")
     start(sys.argv[1:])
 
 
