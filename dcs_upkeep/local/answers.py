@@ -140,8 +140,8 @@ class Function:
 
 
 def answer(surface: Terminal, here: Environment, body: object, plans: Path, *, as_json: bool, dry_run: bool) -> Answer:
-    """What the function says to a command of an operator."""
-    return Function(replace(surface, as_json=as_json), here, plans, LocalHost(here.environ)).handle(body, dry_run=dry_run)
+    """What the function says to a command of an operator. `as_json`: without progress."""
+    return Function(surface, here, plans, LocalHost(here.environ)).handle(body, dry_run=dry_run, shown=not as_json)
 
 
 def show_end(surface: Terminal, answer: Answer, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import typer
 from dcs_upkeep import bootstrap
 from dcs_upkeep.local.answers import answer, show_end
 from dcs_upkeep.local.environment import Terminal, open_environment
-from dcs_upkeep.local.options import AsJson, Cloud, JournalUrl
+from dcs_upkeep.local.options import AsJson, Cloud, Everything, JournalUrl
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,31 +19,36 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def halt(reason: Annotated[str, typer.Argument()] = "no reason given", cloud: Cloud = False, journal: JournalUrl = None) -> None:
+def halt(
+    reason: Annotated[str, typer.Argument()] = "no reason given", cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None
+) -> None:
     """Stop every run before its next write, and refuse new ones."""
-    _command({"command": "halt", "reason": reason}, cloud=cloud, journal=journal)
+    _command({"command": "halt", "reason": reason}, cloud=cloud, journal=journal, as_json=as_json)
 
 
 def release(
-    halt_id: Annotated[str, typer.Argument(help="The id that `runs` shows.")], cloud: Cloud = False, journal: JournalUrl = None
+    halt_id: Annotated[str, typer.Argument(help="The id that `runs` shows.")],
+    cloud: Cloud = False,
+    as_json: AsJson = False,
+    journal: JournalUrl = None,
 ) -> None:
     """Let go of the halt that is named."""
-    _command({"command": "release", "halt": halt_id}, cloud=cloud, journal=journal)
+    _command({"command": "release", "halt": halt_id}, cloud=cloud, journal=journal, as_json=as_json)
 
 
-def runs(cloud: Cloud = False, journal: JournalUrl = None) -> None:
+def runs(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
     """Live runs, what they hold, and the halt lever."""
-    _command({"command": "status"}, cloud=cloud, journal=journal)
+    _command({"command": "status"}, cloud=cloud, journal=journal, as_json=as_json)
 
 
-def sweep(cloud: Cloud = False, journal: JournalUrl = None) -> None:
+def sweep(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
     """Go on with the runs that nobody works on."""
-    _command({"command": "sweep"}, cloud=cloud, journal=journal)
+    _command({"command": "sweep"}, cloud=cloud, journal=journal, as_json=as_json)
 
 
-def show(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
+def show(run_id: str, cloud: Cloud = False, as_json: AsJson = False, everything: Everything = False, journal: JournalUrl = None) -> None:
     """The report of a run that is on record."""
-    _command({"command": "show", "run": run_id}, cloud=cloud, journal=journal, as_json=as_json)
+    _command({"command": "show", "run": run_id}, cloud=cloud, journal=journal, as_json=as_json, everything=everything)
 
 
 def resume(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None) -> None:
@@ -51,9 +56,9 @@ def resume(run_id: str, cloud: Cloud = False, as_json: AsJson = False, journal: 
     _command({"resume": run_id}, cloud=cloud, journal=journal, as_json=as_json)
 
 
-def _command(body: Mapping[str, Any], *, cloud: bool, journal: str | None, as_json: bool = False) -> None:
+def _command(body: Mapping[str, Any], *, cloud: bool, journal: str | None, as_json: bool = False, everything: bool = False) -> None:
     """A control event, or a run to go on with: on the journal alone, so the emulator is small."""
-    surface = Terminal()
+    surface = Terminal(as_json=as_json, everything=everything)
     with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
         show_end(
             surface,

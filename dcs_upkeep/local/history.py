@@ -50,10 +50,11 @@ def history(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many runs are read and shown, the newest first.")] = 20,
     cloud: Cloud = False,
     as_json: AsJson = False,
+    everything: Annotated[bool, typer.Option("--all", help="The runs of other functions and projects in the journal too.")] = False,
     journal: JournalUrl = None,
 ) -> None:
     """The runs of the last days: when, who, what, how it ended."""
-    surface = Terminal(as_json=as_json)
+    surface = Terminal(as_json=as_json, everything=everything)
     with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
         try:
             found = _look(surface, here, days, limit)
@@ -84,11 +85,18 @@ def _look(surface: Terminal, here: Environment, days: int, limit: int) -> Found:
         surface.fail(surface.texts("history.no_journal"), step=surface.texts("history.no_journal.next"))
     scope = RunScope(host.kind, host.function, location.region, location.project_id)
     now = here.clock.now()
-    ids = run_index.list_run_ids(journal, scope, run_index.last_days(now, days))
-    newest = list(reversed(ids))[:limit]
-    states = run_index.in_parallel(newest, lambda run_id: _read(journal, run_id))
-    rows = [_row(run_id, state) for run_id, state in zip(newest, states, strict=True) if isinstance(state, str) or is_of(state, scope)]
-    return Found(journal.name, len(ids), rows, run_index.other_scopes(journal, scope, now))
+    others = run_index.other_scopes(journal, scope, now)
+    listed, rows = 0, []
+    for one in (scope, *(others[:MOST_SCOPES] if surface.everything else ())):
+        ids = run_index.list_run_ids(journal, one, run_index.last_days(now, days))
+        newest = list(reversed(ids))[:limit]
+        states = run_index.in_parallel(newest, lambda run_id: _read(journal, run_id))
+        found = [(run_id, state) for run_id, state in zip(newest, states, strict=True) if isinstance(state, str) or is_of(state, one)]
+        rows += [_row(run_id, state, one) for run_id, state in found]
+        listed += len(ids)
+    if len({row["function"] for row in rows}) > 1:
+        rows.sort(key=lambda row: str(row.get("began_at", "")), reverse=True)
+    return Found(journal.name, listed, rows[:limit], others)
 
 
 def _read(journal: Journal, run_id: str) -> RunState | str:
@@ -99,9 +107,9 @@ def _read(journal: Journal, run_id: str) -> RunState | str:
         return str(err)
 
 
-def _row(run_id: str, state: RunState | str) -> dict[str, Any]:
+def _row(run_id: str, state: RunState | str, scope: RunScope) -> dict[str, Any]:
     """One run for a program; a person sees the same."""
-    row: dict[str, Any] = {"run_id": run_id, "short_id": short_id(run_id)}
+    row: dict[str, Any] = {"run_id": run_id, "short_id": short_id(run_id), **scope.as_json()}
     if isinstance(state, str) or state.claimed is None:
         return {**row, "status": "unreadable", "reason": state if isinstance(state, str) else "it has no beginning"}
     claimed, request = state.claimed, state.claimed["request"]
@@ -138,7 +146,7 @@ def _show(surface: Terminal, here: Environment, found: Found, days: int) -> None
             table.add_column(title, no_wrap=key != "what", overflow="ellipsis" if key != "what" else "fold")
         for row in found.rows:
             when = local_time(row["began_at"], zone) if "began_at" in row else "-"
-            who, what = fit(str(row.get("who", "-")), 14), _what(row, texts)
+            who, what = fit(str(row.get("who", "-")), 14), _what(row, texts, named=surface.everything)
             table.add_row(Text(when), Text(who), Text(what), _end(row, texts), Text(row["short_id"]))
         surface.show([table])
     told = [texts("history.journal", journal=one_line(found.journal))]
@@ -151,11 +159,12 @@ def _show(surface: Terminal, here: Environment, found: Found, days: int) -> None
     surface.show(Text(one_line(words), "dim") for words in told)
 
 
-def _what(row: Mapping[str, Any], texts: Texts) -> str:
+def _what(row: Mapping[str, Any], texts: Texts, *, named: bool) -> str:
     if "action" not in row:
         return fit(str(row["reason"]), 60)
+    whose = f"{fit(row['function'], 24)}: " if named else ""
     name = f" {shorten(row['name'])}" if row["name"] else ""
-    return fit(f"{row['action'] or '-'}{name}", 40) + texts("list.comma") + texts.count("instances", row["instances"])
+    return whose + fit(f"{row['action'] or '-'}{name}", 40) + texts("list.comma") + texts.count("instances", row["instances"])
 
 
 def _end(row: Mapping[str, Any], texts: Texts) -> Text:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
 from dcs_upkeep.domain.run import RunScope
 from dcs_upkeep.journal.run_index import register_run
@@ -55,7 +57,7 @@ def a_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def told(monkeypatch: pytest.MonkeyPatch, width: int = 80, language: str = "en", **options: Any) -> str:
     surface = Terminal(out=Console(record=True, width=width, color_system=None), texts=speak(lambda _: language))
-    monkeypatch.setattr(history, "Terminal", lambda **_: surface)
+    monkeypatch.setattr(history, "Terminal", lambda **given: replace(surface, **given))
     history.history(**options)
     return surface.out.export_text()
 
@@ -131,6 +133,23 @@ def test_other_functions_of_the_journal_are_named(monkeypatch: pytest.MonkeyPatc
         text = " ".join(told(monkeypatch).split())
     assert "No runs in the last 7 days." in text
     assert "also in this journal: nightly on functiongraph (cn-south-1, 11111111111111111111111111111111)" in text
+
+
+def test_with_all_their_runs_are_listed_too_the_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a function did in the night is looked for from a laptop."""
+    with a_world(monkeypatch) as here:
+        restart(here, "first")
+        here.clock.sleep(3600)
+        monkeypatch.setattr(LocalHost, "function", "nightly")
+        restart(here, "second")
+        monkeypatch.undo()
+        monkeypatch.setattr(
+            history, "open_environment", lambda *_, **__: nullcontext(Environment(here.environ(), here.clock, here.journal))
+        )
+        assert len(rows(told(monkeypatch, 120))) == 1
+        both = rows(told(monkeypatch, 120, everything=True))
+    assert ["nightly: restart" in row for row in both] == [True, False]
+    assert "dcs-upkeep: restart" in both[1]
 
 
 def test_a_run_that_cannot_be_read_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
