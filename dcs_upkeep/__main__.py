@@ -1,4 +1,4 @@
-"""`python -m dcs_upkeep`: the command line."""
+"""`dcs-upkeep`, or `python -m dcs_upkeep`: the command line."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import sys
 def main() -> None:
     """Run it, or say what to install."""
     try:
-        from dcs_upkeep.local.cli import app
+        from dcs_upkeep.local.entry import start
     except ModuleNotFoundError as err:
         if err.name not in ("typer", "rich"):
             raise
-        sys.exit(
-            f"The command line needs {err.name}, which the function itself does not: pip install --require-hashes -r requirements-local.txt"
-        )
-    app()
+        sys.exit(f"The command line needs {err.name}, which the function itself does not: pip install . (or: make demo, which sets it up)")
+    start(sys.argv[1:])
 
 
 def _quietly() -> None:

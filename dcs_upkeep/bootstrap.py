@@ -24,7 +24,7 @@ from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, To
 from dcs_upkeep.domain.problems import first_problems
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.domain.stopping import StopRequest
-from dcs_upkeep.invocation import InvocationHandler, asks_doctor
+from dcs_upkeep.invocation import NOBODY, Caller, InvocationHandler, asks_doctor
 from dcs_upkeep.reporting.sentences import message_of
 from dcs_upkeep.triggers.delivery import RunIdScope
 from dcs_upkeep.triggers.plans_file import PlansFile, load_plans
@@ -129,7 +129,7 @@ class Adapters:
 
         return CloudEye(self.account, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
 
-    def ports(self, examine: Callable[[], Mapping[str, object]]) -> Ports:
+    def ports(self, examine: Callable[[], Mapping[str, object]], *, tells_only_what_was_sent: bool = False) -> Ports:
         """What a run may touch. `examine`: for the command `doctor`. Raises: SettingsError if the journal cannot be used."""
         return Ports(
             dcs=self.dcs,
@@ -144,6 +144,7 @@ class Adapters:
             backups=self.dcs.backups,
             alarms=self.alarms,
             examine=examine,
+            tells_only_what_was_sent=tells_only_what_was_sent,
         )
 
 
@@ -158,10 +159,10 @@ def handle(
     plans_path: Path | None = None,
     dry_run: bool = False,
     journal: Journal | None = None,
-    user: str | None = None,
+    caller: Caller = NOBODY,
     stop: StopRequest | None = None,
 ) -> dict[str, Any]:
-    """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `user`: who calls the CLI.
+    """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `caller`: who calls the CLI.
 
     If the host keeps the events of its own calls for this process, they follow here, and the last one's answer is returned.
     `stop`: whether a person asks this process to stop; if none is given, a laptop listens for signals.
@@ -172,7 +173,7 @@ def handle(
         listens = stop is None and host is None
         host = host or hosts.detect(context, os.environ if environ is None else environ)
         stop = stop or StopRequest()
-        more: dict[str, Any] = {"dry_run": dry_run, "journal": journal, "user": user, "stop": stop}
+        more: dict[str, Any] = {"dry_run": dry_run, "journal": journal, "caller": caller, "stop": stop}
         with _signals(stop, host, clock) if listens else nullcontext():
             answer = _invoke(event, host, clock, log, plans_path or PLANS_PATH, **more)
             while stop.by is None and (following := host.next_event()) is not None:
@@ -207,7 +208,7 @@ def _invoke(
     *,
     dry_run: bool,
     journal: Journal | None,
-    user: str | None = None,
+    caller: Caller,
     stop: StopRequest | None = None,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
@@ -223,18 +224,19 @@ def _invoke(
         plans = _plans(plans_path)
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
-        ports, location = replace(adapters.ports(examined), stop=stop or StopRequest()), adapters.location
+        made = adapters.ports(examined, tells_only_what_was_sent=not caller.tells_all)
+        ports, location = replace(made, stop=stop or StopRequest()), adapters.location
     except Exception as err:
-        nowhere = _scope(host, Location("", ""), user)
+        nowhere = _scope(host, Location("", ""), caller.user)
         if asks_doctor(event, nowhere, clock.now()):
             ports = Adapters(host, Settings(), clock, log).ports(examined)
-            return InvocationHandler(Settings(), nowhere, None, ports).handle(event)
+            return InvocationHandler(Settings(), nowhere, None, ports, caller).handle(event)
         # Without settings there is no topic to tell; the log line and the failed invocation are what is left.
         for problem in first_problems(err.problems) if isinstance(err, SettingsError) else ():
             log("settings.refused", level="error", path=problem.path, reason=problem.what, next=problem.fix)
         log("run.reported", level="error", ending="fault", status="failed", reason=describe_error(err))
         raise
-    return InvocationHandler(settings, _scope(host, location, user), plans, ports, dry_run=dry_run).handle(event)
+    return InvocationHandler(settings, _scope(host, location, caller.user), plans, ports, caller, dry_run=dry_run).handle(event)
 
 
 def _scope(host: Host, location: Location, user: str | None) -> RunIdScope:

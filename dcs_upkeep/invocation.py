@@ -6,8 +6,8 @@ platform keeps the event; once a write may have happened, return, so that a plat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -15,7 +15,7 @@ from dcs_upkeep import triggers
 from dcs_upkeep.domain.bounds import ANSWER_BYTES
 from dcs_upkeep.domain.errors import RefusedError, describe_error
 from dcs_upkeep.domain.ports import Ports
-from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult, RunScope
+from dcs_upkeep.domain.run import ControlCommand, Disposition, RunResult, RunScope, RunSpec
 from dcs_upkeep.domain.settings import Settings
 from dcs_upkeep.execution.commands import execute_command
 from dcs_upkeep.execution.coordinator import RunCoordinator
@@ -29,16 +29,45 @@ from dcs_upkeep.triggers.responses import ANSWERS, error_sentence, held_back, ht
 MOST_TOLD = 5  # records in one error text
 NEXT_BYTES = 1_500  # of each
 BAD = frozenset({Disposition.REFUSED, Disposition.REUSED, Disposition.FAULT})
+READING = frozenset({"status", "show", "doctor"})  # commands that change nothing
+NO_COMMAND = "a dry run carries out no command: nothing was done. To carry it out, run it."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who stands behind an invocation, if it is a person at a terminal.
+
+    `user`: who that is. `amend`: their last word on what a record asks for, such as an approval. `seen`: is handed what each record came
+    to, whatever form the trigger wants its answer in. `tells_all`: whether the topics are told what was not sent too, as of a function.
+    """
+
+    user: str | None = None
+    amend: Callable[[RunSpec], RunSpec] = lambda spec: spec
+    seen: Callable[[RunResult], None] = lambda _: None
+    tells_all: bool = True
+
+
+NOBODY = Caller()
 
 
 class InvocationHandler:
-    """Handles the event of one invocation. `dry_run` makes every request one."""
+    """Handles the event of one invocation. `dry_run` makes every request one, and carries out no command that changes anything."""
 
-    def __init__(self, settings: Settings, scope: RunIdScope, plans: PlansFile | None, ports: Ports, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        scope: RunIdScope,
+        plans: PlansFile | None,
+        ports: Ports,
+        caller: Caller = NOBODY,
+        *,
+        dry_run: bool = False,
+    ) -> None:
         self._settings = settings
         self._scope = scope
         self._plans = plans
         self._ports = ports
+        self._caller = caller
         self._dry_run = dry_run
         self._runs = RunCoordinator(settings, RunScope(scope.host, scope.function, scope.region, scope.project_id), ports)
 
@@ -55,6 +84,7 @@ class InvocationHandler:
         results = self._handle_items(delivery)
         for result in results:
             self._log_reported(delivery, result)
+            self._caller.seen(result)
         return sendable(self._answer(delivery, results))
 
     def _answer(self, delivery: Delivery, results: Sequence[RunResult]) -> dict[str, Any]:
@@ -91,7 +121,7 @@ class InvocationHandler:
         try:
             match item:
                 case StartRun():
-                    spec = item.spec
+                    spec = self._caller.amend(item.spec)
                     if self._dry_run:
                         spec = replace(spec, request=spec.request.model_copy(update={"dry_run": True}))
                     return self._runs.start(spec)
@@ -103,6 +133,8 @@ class InvocationHandler:
                 case Ignored():
                     self._ports.log("event.ignored", reason=item.reason)
                     return RunResult(Disposition.IGNORED, {"ignored": item.reason}, http_code=item.http_code)
+                case ControlCommand() if self._dry_run and item.command not in READING:
+                    return RunResult(Disposition.IGNORED, {"ignored": NO_COMMAND})
                 case ControlCommand():
                     return execute_command(item, self._ports, self._runs)
                 case _:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOWEST = (3, 11)
+# Lock -> what of pyproject.toml it is made from. The function's packages have no command line.
 LOCKS: Mapping[str, Sequence[str]] = {
-    "requirements.txt": (),
-    "requirements-aws.txt": ("--extra", "aws"),
-    "requirements-local.txt": ("--extra", "local", "--extra", "aws"),
-    "requirements-test.txt": ("--extra", "local", "--extra", "aws", "--extra", "test"),
+    "requirements.txt": ("--group", "function"),
+    "requirements-aws.txt": ("--group", "function-aws"),
+    "requirements-local.txt": ("pyproject.toml", "--extra", "aws"),
+    "requirements-test.txt": ("pyproject.toml", "--extra", "aws", "--extra", "test"),
 }
 
 
@@ -149,9 +150,9 @@ def bench(args: Sequence[str]) -> None:
 
 def locks(_: Sequence[str]) -> None:
     """Resolve the locks again."""
-    for name, extras in LOCKS.items():
+    for name, source in LOCKS.items():
         fixed = ["--generate-hashes", "--universal", "--python-version", "3.11", "--no-header", "--quiet"]
-        run(["uv", "pip", "compile", "pyproject.toml", *fixed, *extras, "-o", name])
+        run(["uv", "pip", "compile", *source, *fixed, "-o", name])
     for name in ("sam", "terraform"):
         run(["uv", "pip", "compile", f"tools/{name}.in", *fixed, "-o", f"requirements-{name}.txt"])
 

@@ -1,13 +1,17 @@
-"""`make readme`: writes the tables of README.md and docs/refusals.md from the code. A test fails when they are stale."""
+"""`make readme`: writes the tables of README.md and of pages in docs/ from the code. A test fails when they are stale."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
 
 from dcs_upkeep.domain.settings import SETTING_FIELDS
 from dcs_upkeep.guards.catalog import GUARDS
+from dcs_upkeep.local.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,10 +34,43 @@ def guards_table() -> str:
     return "\n".join(rows)
 
 
+def commands_reference() -> str:
+    """Every command with its words, from the command line's own help."""
+    found = []
+    commands: Mapping[str, Any] = vars(get_command(app))["commands"]
+    for name, command in commands.items():
+        arguments = [one for one in command.params if one.param_type_name == "argument"]
+        usage = " ".join([name, *(one.name.upper() if one.required else f"[{one.name.upper()}]" for one in arguments)])
+        rows = [f"| `{one.name.upper()}` | {_help_of(one)} | {_default_of(one)} |" for one in arguments]
+        rows += [f"| {_words_of(one)} | {_help_of(one)} | {_default_of(one)} |" for one in command.params if one not in arguments]
+        found.append("\n".join([f"### `{usage}`", "", command.help, "", "| word | meaning | default |", "|---|---|---|", *rows, ""]))
+    return "\n".join(found)
+
+
+def _words_of(option: Any) -> str:
+    value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+    return ", ".join(f"`{word}{value}`" for word in (*option.opts, *option.secondary_opts))
+
+
+def _help_of(param: Any) -> str:
+    return str(param.help or "-").replace("|", "\\|")
+
+
+def _default_of(param: Any) -> str:
+    if param.required:
+        return "required"
+    if isinstance(param.show_default, str):
+        return f"`{param.show_default}`"
+    if isinstance(param.default, bool) or param.default is None:
+        return f"`{param.secondary_opts[0]}`" if param.secondary_opts else "-"
+    return f"`{param.default:g}`" if isinstance(param.default, float) else f"`{param.default}`"
+
+
 # File -> the places in it that are written from the code.
 PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"settings": settings_table},
     "docs/refusals.md": {"guards": guards_table},
+    "docs/cli.md": {"commands": commands_reference},
 }
 
 

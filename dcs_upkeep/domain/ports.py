@@ -230,6 +230,7 @@ class Ports:
 
     `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is. `examine`: looks for what
     would go wrong in a run, and returns what it found; never raises because of it. `stop`: whether a person asks this process to stop.
+    `tells_only_what_was_sent`: somebody sits in front of it, so that the topics hear of nothing but what was really done.
     """
 
     dcs: Dcs
@@ -245,3 +246,4 @@ class Ports:
     alarms: Alarms | None = None
     examine: Callable[[], Mapping[str, object]] = dict
     stop: StopRequest = field(default_factory=StopRequest)
+    tells_only_what_was_sent: bool = False

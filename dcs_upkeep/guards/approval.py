@@ -15,6 +15,7 @@ from dcs_upkeep.domain.timestamps import aware, iso_at
 from dcs_upkeep.guards.guard import PlanGuard
 
 NAMED = 10  # so many IDs stand in a reason
+NOT_APPROVED = "and is not approved"  # after it stand some of those that would lose their data
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _unapproved(action: Action, planned: Iterable[PlannedInstance]) -> str | Non
     if not found:
         return None
     count = f"{len(found)} instances" if len(found) > 1 else "1 instance"
-    return f"{action} would clear the data of {count} and is not approved: {list_some(found)}"
+    return f"{action} would clear the data of {count} {NOT_APPROVED}: {list_some(found)}"
 
 
 def _drift(shown: ShownPlan, facts: ApprovalFacts) -> str:

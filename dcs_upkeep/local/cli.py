@@ -2,90 +2,132 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dcs_upkeep import bootstrap
+from dcs_upkeep import __version__, bootstrap
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import SettingsError, UpkeepError
-from dcs_upkeep.local import control
-from dcs_upkeep.local.answers import NOT_ALL, OK, answer, show_end
+from dcs_upkeep.local import control, history
+from dcs_upkeep.local.answers import NOT_ALL, OK
+from dcs_upkeep.local.command_lines import NAME, Place
 from dcs_upkeep.local.dead_letters import DeadLetter, Verdict
-from dcs_upkeep.local.demo import let_alarms_fire
-from dcs_upkeep.local.environment import REFUSED, Environment, Terminal, open_environment
-from dcs_upkeep.local.event_files import fill_in
-from dcs_upkeep.local.options import AsJson, Cloud, Event, Fleet, Instances, JournalUrl, PlansFile, TimeScale
+from dcs_upkeep.local.environment import REFUSED, Terminal, open_environment
+from dcs_upkeep.local.options import (
+    PLANS,
+    Approve,
+    AsJson,
+    Cloud,
+    Event,
+    Everything,
+    Fleet,
+    Instances,
+    JournalUrl,
+    Notify,
+    Out,
+    PlansFile,
+    TimeScale,
+    Yes,
+)
 from dcs_upkeep.local.progress import Silent
 from dcs_upkeep.local.redrive import Answers, DeadLetterQueue, redrive
-from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
+from dcs_upkeep.local.running import Asked, carry_out
 from dcs_upkeep.triggers.plans_file import load_plans
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Maintenance on fleets of Huawei Cloud DCS."
+    name=NAME,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Maintenance on fleets of Huawei Cloud DCS.",
 )
 
 
-def _handling(*, dry_run: bool) -> Callable[..., None]:
-    """`run` and `plan` take the same words and differ in one thing."""
-
-    def handle(
-        event: Event,
-        cloud: Cloud = False,
-        as_json: AsJson = False,
-        fleet: Fleet = None,
-        instances: Instances = 24,
-        time_scale: TimeScale = 60.0,
-        journal: JournalUrl = None,
-        plans: PlansFile = bootstrap.PLANS_PATH,
-    ) -> None:
-        surface = Terminal()
-        with open_environment(
-            surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=time_scale, kept=False
-        ) as here:
-            fleet_size = instances if fleet is None else "your"
-            where = "on the real cloud" if cloud else f"on an emulator with {fleet_size} instances; nothing real is touched"
-            heading = f"{'planning' if dry_run else 'running'} {event} {where}"
-            body = _read_event(surface, event, here)
-            if here.emulator is not None:
-                let_alarms_fire(here.emulator, body, plans, here.clock.now())
-            told = answer(surface, here, body, plans, as_json=as_json, dry_run=dry_run, heading=heading)
-            show_end(surface, told, as_json=as_json)
-
-    return handle
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
 
 
-app.command("run", help="Handle an event, as the function would.")(_handling(dry_run=False))
-app.command("plan", help="Show what an event would do, and change nothing.")(_handling(dry_run=True))
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """What stands before a command."""
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="The file of reviewed plans.")] = bootstrap.PLANS_PATH) -> None:
+def run(
+    event: Event,
+    cloud: Cloud = False,
+    yes: Yes = False,
+    approve: Approve = None,
+    as_json: AsJson = False,
+    everything: Everything = False,
+    notify: Notify = False,
+    journal: JournalUrl = None,
+    plans: PlansFile = PLANS,
+    fleet: Fleet = None,
+    instances: Instances = 24,
+    time_scale: TimeScale = 60.0,
+) -> None:
+    """Handle an event, as the function would. On the real cloud it shows the plan and asks before it acts."""
+    place = Place(cloud, journal, plans, fleet, instances, time_scale)
+    asked = Asked(event, place, dry_run=False, yes=yes, tells_all=notify, approve=approve)
+    carry_out(Terminal(as_json=as_json, everything=everything), asked)
+
+
+@app.command()
+def plan(
+    event: Event,
+    cloud: Cloud = False,
+    out: Out = None,
+    approve: Approve = None,
+    as_json: AsJson = False,
+    everything: Everything = False,
+    notify: Notify = False,
+    journal: JournalUrl = None,
+    plans: PlansFile = PLANS,
+    fleet: Fleet = None,
+    instances: Instances = 24,
+    time_scale: TimeScale = 60.0,
+) -> None:
+    """Show what an event would do, and change nothing."""
+    place = Place(cloud, journal, plans, fleet, instances, time_scale)
+    asked = Asked(event, place, dry_run=True, tells_all=notify, approve=approve, out=out)
+    carry_out(Terminal(as_json=as_json, everything=everything), asked)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The file of reviewed plans.", show_default="plans.json")] = PLANS, as_json: AsJson = False
+) -> None:
     """Check a plans.json: every problem, with its place."""
-    surface = Terminal()
+    surface = Terminal(as_json=as_json)
     try:
         found = load_plans(file.read_bytes())
     except OSError as err:
-        surface.fail(f"{file}: {err.strerror}")
+        surface.fail(surface.texts("error.file", file=file, why=err.strerror))
     except SettingsError as err:
-        for problem in err.problems:
-            surface.err.print(str(problem), markup=False)
-        raise typer.Exit(REFUSED) from None
-    surface.out.print(f"{file.name}: {len(found.requests)} plans, {len(found.alarms)} alarm rules, nothing wrong", markup=False)
+        surface.fail_by(err.problems)
+    if as_json:
+        surface.print_json({"file": str(file), "plans": sorted(found.requests), "alarms": len(found.alarms)})
+        return
+    said = surface.texts("check.fine", file=file.name, plans=len(found.requests), alarms=len(found.alarms))
+    surface.out.print(said, markup=False, highlight=False)
 
 
 control.add_to(app)
+app.command()(history.history)
 
 
 @app.command()
-def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None, plans: PlansFile = bootstrap.PLANS_PATH) -> None:
+def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = None, plans: PlansFile = PLANS) -> None:
     """Look for what would go wrong: settings, plans, clock, credentials, rights, topics, journal."""
-    surface = Terminal()
+    surface = Terminal(as_json=as_json)
     found = []
     with open_environment(surface, cloud=cloud, journal=journal, fleet=None, instances=24, time_scale=60.0, kept=True) as here:
         for finding in bootstrap.examine(LocalHost(here.environ), here.clock, plans, Silent()):
@@ -93,7 +135,7 @@ def doctor(cloud: Cloud = False, as_json: AsJson = False, journal: JournalUrl = 
             if not as_json:
                 surface.out.print(str(finding), markup=False, highlight=False, soft_wrap=True)
     if as_json:
-        typer.echo(json.dumps([finding.as_json() for finding in found], indent=2))
+        surface.print_json([finding.as_json() for finding in found])
     raise typer.Exit(NOT_ALL if any(finding.state == "fail" for finding in found) else OK)
 
 
@@ -103,33 +145,30 @@ def send_again(
     function: Annotated[str | None, typer.Option(help="The function that gets them back; without it they are only shown.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing. What is older than it allows is left.")] = False,
     late: Annotated[bool, typer.Option("--late", help="With --yes: send that too; its age counts from now.")] = False,
-    plans: PlansFile = bootstrap.PLANS_PATH,
+    as_json: AsJson = False,
+    plans: PlansFile = PLANS,
 ) -> None:
     """Show what waits in the dead-letter queue on AWS, and send it back to the function."""
-    surface = Terminal()
+    surface = Terminal(as_json=as_json)
+    lines: list[str] = []
 
     def tell(text: str) -> None:
-        surface.out.print(text, markup=False, highlight=False, soft_wrap=True)
+        lines.append(text)
+        if not as_json:
+            surface.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def wanted(letter: DeadLetter) -> bool:
         if yes:
             return late or letter.verdict is not Verdict.LATE
         return typer.confirm("   Remove it?" if letter.verdict is Verdict.DONE else "   Send it?")
 
+    if as_json and function and not yes:
+        surface.fail(surface.texts("redrive.json"), REFUSED, surface.texts("redrive.json.next"))
     try:
         known = load_plans(plans.read_bytes()) if plans.exists() else None
         stuck = redrive(DeadLetterQueue(queue), function, known, SystemClock(), Answers(wanted, tell))
     except UpkeepError as err:
         surface.fail(str(err), NOT_ALL)
+    if as_json:
+        surface.print_json({"messages": lines, "cannot_be_sent": stuck})
     raise typer.Exit(NOT_ALL if stuck and function else OK)
-
-
-def _read_event(surface: Terminal, event: str, here: Environment) -> object:
-    """The event of a file, or of standard input, with the times that an example leaves open filled in."""
-    try:
-        text = sys.stdin.read() if event == "-" else Path(event).read_text(encoding="utf-8")
-        return parse_untrusted_json(fill_in(text, here.clock.now()))
-    except OSError as err:
-        surface.fail(f"{event}: {err.strerror}. Name a file with the event, or - for standard input.")
-    except (InvalidJsonError, UnicodeDecodeError) as err:
-        surface.fail(f"{event}: {err}")

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dcs_upkeep import triggers
 from dcs_upkeep.adapters.clocks import ScaledClock
-from dcs_upkeep.domain.errors import SettingsError
 from dcs_upkeep.local.emulator import Emulator, make_fleet
 from dcs_upkeep.local.emulator.emulator import utc_now
 from dcs_upkeep.local.emulator.fleet import read_fleet
-from dcs_upkeep.triggers import RunIdScope, StartRun
-from dcs_upkeep.triggers.plans_file import load_plans
+from dcs_upkeep.local.event_files import runs_in
 
 REGION = "cn-north-4"
 # What a demo may not be pointed away from: nothing real is touched.
@@ -34,15 +31,10 @@ class Demo:
 
 def let_alarms_fire(emulator: Emulator, event: object, plans_path: Path, now: datetime) -> None:
     """Let the emulator's Cloud Eye show the alarms that an event speaks of: nothing else could make them fire there."""
-    try:
-        plans = load_plans(plans_path.read_bytes())
-    except (OSError, SettingsError):
-        return  # no rule, so no alarm is acted on; whoever handles the event says what is wrong with the file
-    nowhere = RunIdScope(host="local", function="", region="", project_id="", request_id="")
-    for item in triggers.parse(event, nowhere, plans, now, plans_only=False).items:
-        if isinstance(item, StartRun) and item.spec.alarm_id is not None:
-            for instance_id in item.spec.request.instances or ():
-                emulator.alarms.fire(instance_id, item.spec.alarm_id, "the alarm of the event")
+    for spec in runs_in(event, plans_path, now):
+        if spec.alarm_id is not None:
+            for instance_id in spec.request.instances or ():
+                emulator.alarms.fire(instance_id, spec.alarm_id, "the alarm of the event")
 
 
 @contextmanager

@@ -3,47 +3,76 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from dcs_upkeep.adapters.clocks import ScaledClock, SystemClock
 from dcs_upkeep.adapters.journals import open_journal
 from dcs_upkeep.adapters.journals.sqlite import SqliteJournal
+from dcs_upkeep.domain.errors import Problem
 from dcs_upkeep.domain.ports import Clock, Journal
 from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.local.demo import demo
 from dcs_upkeep.local.demo_journal import DemoJournal
 from dcs_upkeep.local.emulator import Emulator
 from dcs_upkeep.local.live_demos import announced, live_demos, new_file
+from dcs_upkeep.local.texts import Texts, speak
 
 REFUSED = 2
+PIPED_CELLS = 200
 
 
 def _console() -> Console:
-    """As wide as the terminal; if it is piped, wide enough that nothing is cut."""
-    return Console() if sys.stdout.isatty() else Console(width=200)
+    """As wide as the terminal, or as COLUMNS says; if it is piped, wide enough that nothing is cut."""
+    return Console() if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else Console(width=PIPED_CELLS)
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What the commands of one call have in common."""
+    """What the commands of one call have in common. `everything`: nothing is left out; `as_json`: for a program, not for a person."""
 
     out: Console = field(default_factory=_console)
     err: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True, highlight=False))
+    texts: Texts = field(default_factory=lambda: speak(os.environ.get))
+    as_json: bool = False
+    everything: bool = False
 
-    def fail(self, message: str, status: int = REFUSED) -> NoReturn:
-        """Leave with one sentence."""
-        self.err.print(message, markup=False)
+    def show(self, parts: Iterable[RenderableType]) -> None:
+        """Print these; a plain text is to be copied, and goes on where the line ends."""
+        for part in parts:
+            self.out.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
+
+    def print_json(self, value: object) -> None:
+        """For a program. In UTF-8 where standard output takes it, else with escapes."""
+        typer.echo(json.dumps(value, indent=2, default=str))
+
+    def fail(self, message: str, status: int = REFUSED, step: str = "", **more: object) -> NoReturn:
+        """Leave with one sentence, or with an error object. `step`: what to do now."""
+        if self.as_json:
+            self.print_json({"error": {"what": message, "next": step, "status": status, **more}})
+        else:
+            self.err.print(" ".join(part for part in (message, step) if part), markup=False)
         raise typer.Exit(status)
+
+    def fail_by(self, problems: Iterable[Problem]) -> NoReturn:
+        """Leave with each problem that was found."""
+        found = list(problems)
+        if self.as_json:
+            rows = [{"path": problem.path, "what": problem.what, "fix": problem.fix} for problem in found]
+            self.fail("; ".join(map(str, found)), step=found[0].fix if found else "", problems=rows)
+        for problem in found:
+            self.err.print(str(problem), markup=False)
+        raise typer.Exit(REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +113,7 @@ def open_environment(
     except (OSError, ValueError) as err:
         if fleet is None:
             raise
-        surface.fail(f"{fleet}: {err}. Write a JSON list of instances, or " + '{"count": 24, "tags": {"env": "demo"}}.')
+        surface.fail(f"{fleet}: {err}.", step='Write a JSON list of instances, or {"count": 24, "tags": {"env": "demo"}}.')
 
 
 @contextmanager

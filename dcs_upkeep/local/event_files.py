@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dcs_upkeep.triggers.json_input import parse_untrusted_json
+from dcs_upkeep import triggers
+from dcs_upkeep.domain.errors import SettingsError
+from dcs_upkeep.domain.run import RunSpec
+from dcs_upkeep.triggers import RunIdScope, StartRun
+from dcs_upkeep.triggers.plans_file import load_plans
 
 
 def fill_in(text: str, now: datetime) -> str:
@@ -14,6 +18,12 @@ def fill_in(text: str, now: datetime) -> str:
     return text.replace("{now}", iso).replace("{now_ms}", str(int(now.timestamp() * 1000)))
 
 
-def load_event(path: Path, now: datetime) -> object:
-    """The event in a file. Raises: OSError, UnreadableTextError, UnicodeDecodeError."""
-    return parse_untrusted_json(fill_in(path.read_text(encoding="utf-8"), now))
+def runs_in(event: object, plans_path: Path, now: datetime) -> list[RunSpec]:
+    """The runs that an event may ask for, whatever the settings make of it: who is to be asked is to be asked rather once too often."""
+    try:
+        plans = load_plans(plans_path.read_bytes())
+    except (OSError, SettingsError):
+        plans = None  # whoever handles the event says what is wrong with the file
+    nowhere = RunIdScope(host="local", function="", region="", project_id="", request_id="")
+    delivery = triggers.parse(event, nowhere, plans, now, plans_only=False, http_anonymous=True)
+    return [item.spec for item in delivery.items if isinstance(item, StartRun)]

@@ -24,6 +24,9 @@ from dcs_upkeep.guards.whole_plan import PlanFacts
 from dcs_upkeep.planning.selection import idle_exclusions
 from dcs_upkeep.planning.waves import failure_budget, make_waves
 
+# How notes of a dry run begin: by what it would be refused, and what it would cost.
+SENT_NOW = "if it were sent now, it would be refused by "
+COST = "it needs "
 Classified = Mapping[str, tuple[bool | None, str]]  # instance ID -> whether the action loses its data (None: unknown), and why
 
 
@@ -105,7 +108,7 @@ def make_plan(
     only_told = [refusal for refusal in refusals if request.dry_run and refusal.guard in whole_plan.ONLY_TOLD_IN_DRY_RUN]
     waves = make_waves(targets, request)
     watch_timeout_s = None if request.watch is False else float(request.watch.timeout_s)
-    notes = [f"if it were sent now, it would be refused by {refusal.guard}: {refusal.reason}" for refusal in only_told]
+    notes = [f"{SENT_NOW}{refusal.guard}: {refusal.reason}" for refusal in only_told]
     if request.select is not None:
         notes += idle_exclusions(request.select, fleet.values())
     if request.dry_run and waves:
@@ -180,10 +183,10 @@ def _cost(waves: Sequence[Sequence[str]], batch_size: int, pause_s: float, timeo
     """How many calls the plan takes, and how long at most."""
     calls = sum(-(-len(wave) // batch_size) for wave in waves)
     if timeout_s is None:
-        return f"it needs {calls} status calls, and its effect is not watched"
+        return f"{COST}{calls} status calls, and its effect is not watched"
     longest = len(waves) * timeout_s + (len(waves) - 1) * pause_s
     return (
-        f"it needs {calls} status calls in {len(waves)} waves, one read of the wave per poll, "
+        f"{COST}{calls} status calls in {len(waves)} waves, one read of the wave per poll, "
         f"and at most {longest:g} s if every wave uses its whole watch time"
     )
 

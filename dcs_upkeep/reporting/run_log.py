@@ -39,6 +39,8 @@ def log_plan(ports: Ports, plan: Plan) -> None:
         waves=[len(wave) for wave in plan.waves[:MOST_WAVES]],
         wave_count=len(plan.waves),
         settled=len(plan.settled),
+        pause_s=plan.pause_s,
+        watch_timeout_s=plan.watch_timeout_s,
         digest=plan.digest,
         showing=plan.showing,
         guard=plan.refusal.guard if plan.refusal else None,

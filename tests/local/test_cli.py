@@ -39,7 +39,7 @@ def write(folder: Path, event: Any) -> str:
 BY_TAG = {"action": "restart", "select": {"tags": {"env": "demo"}}, "rollout": {"canary": 0, "wave_size": 3}}
 
 
-def test_a_run_shows_its_waves_its_notification_and_its_table(tmp_path: Path) -> None:
+def test_a_run_shows_its_waves_its_notification_and_its_end(tmp_path: Path) -> None:
     done = cli("run", write(tmp_path, BY_TAG), "--instances", "6", "--time-scale", "300", home=tmp_path)
     assert done.returncode == 0, done.stderr
     for words in (
@@ -47,7 +47,7 @@ def test_a_run_shows_its_waves_its_notification_and_its_table(tmp_path: Path) ->
         "wave 1: sent 3",
         "wave 2: 3 completed",
         "published: DCS Upkeep succeeded",
-        "cache-006",
+        "succeeded: 6 completed",
         "next: Nothing to do.",
     ):
         assert words in done.stdout
@@ -61,7 +61,7 @@ def test_json_prints_the_report_alone(tmp_path: Path) -> None:
 def test_plan_changes_nothing_and_prints_the_approving_event(tmp_path: Path) -> None:
     done = cli("plan", write(tmp_path, {**BY_TAG, "action": "flush"}), "--instances", "3", home=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "data would be lost on 3: cache-001, cache-002, cache-003" in done.stdout
+    assert "DATA of 3 of 3 (marked !): cache-001, cache-002, cache-003" in done.stdout
     assert re.search(r'"approve":"v2:[0-9a-f]{64}\.[a-z0-9]{10}"', done.stdout)
 
 
