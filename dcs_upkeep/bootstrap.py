@@ -177,7 +177,7 @@ def handle(
         with _signals(stop, host, clock) if listens else nullcontext():
             answer = _invoke(event, host, clock, log, plans_path or PLANS_PATH, **more)
             while stop.by is None and (following := host.next_event()) is not None:
-                answer = _invoke(following, host, clock, log, plans_path or PLANS_PATH, **more)
+                answer = _invoke(following, host, clock, log, plans_path or PLANS_PATH, by_self=True, **more)
         return answer
     except Exception as err:
         raise as_ours(err) from None
@@ -210,6 +210,7 @@ def _invoke(
     journal: Journal | None,
     caller: Caller,
     stop: StopRequest | None = None,
+    by_self: bool = False,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
@@ -236,7 +237,9 @@ def _invoke(
             log("settings.refused", level="error", path=problem.path, reason=problem.what, next=problem.fix)
         log("run.reported", level="error", ending="fault", status="failed", reason=describe_error(err))
         raise
-    return InvocationHandler(settings, _scope(host, location, caller.user), plans, ports, caller, dry_run=dry_run).handle(event)
+    return InvocationHandler(settings, _scope(host, location, caller.user), plans, ports, caller, dry_run=dry_run).handle(
+        event, by_self=by_self
+    )
 
 
 def _scope(host: Host, location: Location, user: str | None) -> RunIdScope:

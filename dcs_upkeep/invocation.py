@@ -71,8 +71,8 @@ class InvocationHandler:
         self._dry_run = dry_run
         self._runs = RunCoordinator(settings, RunScope(scope.host, scope.function, scope.region, scope.project_id), ports)
 
-    def handle(self, event: object) -> dict[str, Any]:
-        """Handle one event of any shape.
+    def handle(self, event: object, *, by_self: bool = False) -> dict[str, Any]:
+        """Handle one event of any shape. `by_self`: it comes from this process itself.
 
         Returns the report (several records: `{"runs": [...]}`; HTTP and SQS: their own envelopes).
         Raises: RefusedError, or the fault itself, only while nothing has been sent.
@@ -81,6 +81,9 @@ class InvocationHandler:
         delivery = triggers.parse(
             event, self._scope, self._plans, now, plans_only=self._settings.plans_only, http_anonymous=self._settings.http_anonymous
         )
+        if by_self:
+            items = (replace(item, by_self=True) if isinstance(item, ControlCommand) else item for item in delivery.items)
+            delivery = replace(delivery, items=tuple(items))
         results = self._handle_items(delivery)
         for result in results:
             self._log_reported(delivery, result)

@@ -66,7 +66,10 @@ class RunSpec:
 
 @dataclass(frozen=True, slots=True)
 class ControlCommand:
-    """One command: `halt`, `release`, `status`, `sweep`, `doctor`; `about`: the run that `show`, `resume` or `halt` names."""
+    """One command: `halt`, `release`, `status`, `sweep`, `doctor`; `about`: the run that `show`, `resume` or `halt` names.
+
+    `by_self`: this tool has called itself, so that it is nobody's word.
+    """
 
     trigger: Trigger
     command: str
@@ -75,6 +78,7 @@ class ControlCommand:
     halt_id: str | None = None
     about: str | None = None
     record: str | None = None
+    by_self: bool = False
 
 
 class Disposition(StrEnum):

@@ -59,11 +59,11 @@ def _show(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoor
 
 
 def _resume(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:
-    """Go on with a run, also with one that a person has stopped. The function calls itself so too, but never for such a run."""
+    """Go on with a run; with one that a person has stopped too, if it is a person who asks. The function calls itself so as well."""
     run_id = levers.find_run(command.about or "", journal, ports, runs)
     if isinstance(run_id, Problem):
         return runs.refuse(command.trigger, command.about or "", (replace(run_id, path="resume"),))
-    return runs.resume(run_id, journal, command.trigger, by_person=True)
+    return runs.resume(run_id, journal, command.trigger, by_person=not command.by_self)
 
 
 def _sweep(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoordinator) -> RunResult:

@@ -151,6 +151,20 @@ def test_whoever_else_waits_for_the_report_gets_it() -> None:
             assert [message.subject.startswith("DCS Upkeep halted") for message in published] == [True] * told
 
 
+def test_a_call_of_this_tool_to_itself_is_nobody_s_word() -> None:
+    """A sweep may have handed the run on just before a person stopped it."""
+    with stopping() as person:
+        w = person.w
+        person.asks_at("sent")
+        run_id = person.sends(event(w))["run_id"]
+        host = LocalHost(w.environ())
+        again = bootstrap._invoke(
+            {"resume": run_id}, host, w.clock, w.log, bootstrap.PLANS_PATH, dry_run=False, journal=w.journal, by_self=True
+        )
+        assert (again["status"], len(w.puts)) == ("halted", 1)
+        goes_on_with(w, run_id, 1)
+
+
 def test_what_was_told_is_what_show_tells() -> None:
     with stopping() as person:
         person.asks_at("sent")

@@ -269,6 +269,7 @@ def test_whoever_calls_the_handler_on_a_laptop_is_heard_too(signals: int, tmp_pa
             "HUAWEICLOUD_SDK_AK": emu.ak,
             "HUAWEICLOUD_SDK_SK": emu.sk,
             "PYTHONPATH": str(ROOT),
+            "UPKEEP_POLL_S": "2",
         }
         with child("-c", HANDLER, json.dumps(HANGS), home=tmp_path, **settings) as run:
             run.until("wave.polled")

@@ -221,6 +221,24 @@ class Maker:
             events.append({"at": self._moment(), "do": "settings", "function": 0, "set": change})
 
 
+def make_stopped_scenario(seed: int) -> Scenario:
+    """The same on a laptop, where a person stops whatever is at work, some times, and goes on with it later."""
+    scenario = make_scenario(seed)
+    chance = random.Random(f"{seed}/person")
+    for one in scenario.functions:
+        one |= {"host": "local", "limit_s": 1e9}
+    last = max(event["at"] for event in scenario.events)
+    for number in range(chance.choice((1, 1, 2, 3))):
+        asked_at = next(event["at"] for event in scenario.events if event["do"] == "request" and not event["event"].get("dry_run"))
+        at = asked_at + chance.choice((1.0, 5.0, 20.0, 60.0, 200.0, 900.0)) * chance.random()
+        again = at + chance.choice((1.0, 60.0, 900.0, 4000.0)) * chance.random()
+        scenario.events += [{"at": at, "do": "stop"}, {"at": again, "do": "resume", "id": f"resume-{number}"}]
+        last = max(last, again)
+    scenario.events += [{"at": last + 8000.0 * time, "do": "resume", "id": f"resume-at-last-{time}"} for time in (1, 2)]
+    scenario.events.sort(key=lambda event: float(event["at"]))
+    return scenario
+
+
 def make_scenario(seed: int) -> Scenario:
     """The scenario of this seed: the same on every machine."""
     scenario = Maker(seed).make()

@@ -18,6 +18,7 @@ SLACK_S = 15.0
 DEFAULT_WAVE_SIZE = 50
 BLACKOUT_UNTIL_S = 21 * 3600.0  # the day that the generator closes ends 21 hours after it begins
 OVER = ("running", "deferred")
+BY_PERSON = "stopped by a person"
 BEHIND = "the journal cannot be written"
 
 
@@ -29,6 +30,9 @@ def told_to_the_topics(evidence: Evidence) -> Iterator[str]:
                 continue
             if any(event == "refusal.counted" for _, event, _, _ in invocation.lines):
                 continue  # of a kind that the topics were told of within the hour
+            by_person = report["status"] == "halted" and any(BY_PERSON in text for text in (*report["notes"], report["next"]))
+            if by_person and not any(row["sent_at"] for row in report["instances"]):
+                continue  # whoever stopped it knows, and nobody else has heard of it
             tried = {one.topic: one for one in evidence.world.tellings if report["run_id"] in one.text}
             for topic in TOPICS:
                 if topic not in tried:
@@ -43,7 +47,8 @@ def told_to_the_topics(evidence: Evidence) -> Iterator[str]:
                 continue  # it says itself that the record lacks its end; a sweep corrects it
             reported = {row["instance_id"]: row["outcome"] for row in report["instances"]}
             for instance_id, outcome in run.outcomes().items():
-                if reported.get(instance_id, outcome) != outcome:
+                rests = by_person and reported.get(instance_id) == "deferred"  # until a person goes on with it
+                if reported.get(instance_id, outcome) != outcome and not rests:
                     yield f"{invocation.name}: {instance_id[:8]} is {outcome} on record, and {reported[instance_id]} in the report"
 
 
@@ -193,6 +198,25 @@ def _most_at_a_time(run: Run) -> int:
 def _down_until(one: Execution) -> float:
     """What has ended in another state than it should stays unavailable; a stopped instance was meant to be."""
     return FOREVER if one.ends_in not in ("RUNNING", "CLOSED") else one.back_at
+
+
+def rests_until_a_person_resumes(evidence: Evidence) -> Iterator[str]:
+    """I15 what a person has stopped sends nothing more, until a person goes on with it."""
+    resting: set[str] = set()
+    for _, invocation, stream, _, entry in evidence.world.store.writes:
+        kind, name = entry.get("kind"), invocation.name
+        if stream.startswith("run/") and (
+            (kind == "stopped" and entry["why"] == "person" and entry["rest"] == "deferred") or "stopped_by" in entry
+        ):
+            resting.add(stream)
+        elif kind == "taken_over" and entry.get("resumed"):
+            resting.discard(stream)
+            if not invocation.by_person:
+                yield f"{name} goes on with {stream} as if a person had asked for it"
+        elif kind == "claimed":
+            resting.discard(stream)
+        elif kind == "sending" and stream in resting:
+            yield f"{name} sends of {stream}, which a person has stopped"
 
 
 def told_stays_true(evidence: Evidence) -> Iterator[str]:

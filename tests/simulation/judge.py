@@ -30,6 +30,7 @@ JUDGES: Mapping[str, Judge] = {
     "I13": second.runs_stay_at_home,
     "I14": second.few_at_a_time,
     "I15": second.told_stays_true,
+    "rests": second.rests_until_a_person_resumes,
     "ends": first.it_ends,
     "ours": first.no_fault_of_ours,
 }

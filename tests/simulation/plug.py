@@ -20,6 +20,7 @@ from dcs_upkeep.domain.model import Answer, AnswerKind, Credentials, Instance, L
 from dcs_upkeep.domain.ports import Ports
 from dcs_upkeep.domain.request import Rollout
 from dcs_upkeep.domain.settings import Settings, read_settings
+from dcs_upkeep.domain.stopping import StopRequest
 from dcs_upkeep.invocation import InvocationHandler
 from dcs_upkeep.triggers.delivery import RunIdScope
 from dcs_upkeep.triggers.plans_file import load_plans
@@ -49,9 +50,15 @@ def serve(event: Any, adapters: Any, region: str) -> dict[str, Any]:
         journal=adapters.journal,
         backups=adapters.backups,
         alarms=None,
+        stop=adapters.stop,
     )
     scope = RunIdScope(host=host.kind, function=host.function, region=region, project_id=settings.project_id, request_id=host.request_id)
-    return InvocationHandler(settings, scope, plans, ports).handle(event)
+    return InvocationHandler(settings, scope, plans, ports).handle(event, by_self=adapters.by_self)
+
+
+def stop_request() -> StopRequest:
+    """What a person asks of one process, if at all."""
+    return StopRequest(look_s=20.0)
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:

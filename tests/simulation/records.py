@@ -53,6 +53,9 @@ class Invocation:
     journal: Any = None
     topics: Any = ()
     plans: str | None = None
+    stop: Any = field(default_factory=plug.stop_request)
+    by_person: bool = False  # a person goes on with a run
+    by_self: bool = False  # a function that is told so called itself: on a laptop, where that stays in one process
 
     @property
     def random(self) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.emulated import EmulatedWorld
-from tests.simulation.generate import make_scenario
+from tests.simulation.generate import make_scenario, make_stopped_scenario
 from tests.simulation.judge import JUDGES, KNOWN, judge
 from tests.simulation.scenario import Scenario
 from tests.simulation.soak import run_seed, run_seeds
@@ -44,6 +44,24 @@ FOUND_LATE = (10725, 13053, 15544, 15796, 18924, 19810, 22832, 23016, 25501, 359
 @pytest.mark.parametrize("seed", FOUND_LATE)
 def test_what_many_seeds_have_found_is_mended(seed: int) -> None:
     assert judge(World(make_scenario(seed)).run()) == []
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_what_a_person_stops_rests_until_a_person_goes_on_with_it(chunk: int) -> None:
+    rested, found = 0, {}
+    for seed in range(chunk * 100, (chunk + 1) * 100):
+        world = World(make_stopped_scenario(seed)).run()
+        rested += any("stopped_by" in row[4] for row in world.store.writes)
+        if told := judge(world):
+            found[seed] = told
+    assert found == {}
+    assert rested > 15, "a person who is never in time would prove nothing"
+
+
+@pytest.mark.parametrize("seed", [5444, 6168])
+def test_what_a_sweep_has_handed_on_before_a_person_stopped_it_rests_too(seed: int) -> None:
+    """The function's call to itself came when the run had been let go of, and was taken for the person's word."""
+    assert judge(World(make_stopped_scenario(seed)).run()) == []
 
 
 @pytest.mark.parametrize("chunk", range(2))

@@ -87,7 +87,9 @@ class World:
 
     # --- invocations ---------------------------------------------------------------------------------------------
 
-    def deliver(self, name: str, function: dict[str, Any], event: dict[str, Any], request_id: str, retries: int = 0) -> Task:
+    def deliver(
+        self, name: str, function: dict[str, Any], event: dict[str, Any], request_id: str, retries: int = 0, *, by_self: bool = False
+    ) -> Task:
         """A platform invokes a function."""
         now = self.scheduler.now
         rng = random.Random(f"{self.scenario.seed}/{name}")
@@ -110,6 +112,7 @@ class World:
             started_at=now,
             kill_at=now + function["limit_s"],
             retries=retries,
+            by_self=by_self,
         )
         one.host, one.clock, one.log = SimHost(self, one), SimClock(self, one), SimLog(self, one)
         self.make_cloud(one)
@@ -137,7 +140,8 @@ class World:
         function = next(
             one for one in self.functions if one["name"] == parent.function["name"] and one["project"] == parent.function["project"]
         )
-        self.scheduler.at(later, lambda: void(self.deliver(name, function, event, f"self-{name}", 1)))
+        by_self = parent.function["host"] == "local"
+        self.scheduler.at(later, lambda: void(self.deliver(name, function, event, f"self-{name}", 1, by_self=by_self)))
 
     def _invoke(self, one: Invocation) -> None:
         one.fleet_version = (len(self.fleet.edits), len(self.fleet.executions))
@@ -160,7 +164,9 @@ class World:
         if one.retries > 0:
             at = self.scheduler.now + 30.0 + one.random() * 60.0
             name = f"{one.name}'"
-            self.scheduler.at(at, lambda: void(self.deliver(name, one.function, one.event, one.request_id, one.retries - 1)))
+            self.scheduler.at(
+                at, lambda: void(self.deliver(name, one.function, one.event, one.request_id, one.retries - 1, by_self=one.by_self))
+            )
 
     def _time_is_up(self, one: Invocation) -> None:
         if one.ended_at is None and one.process.dead is None:
@@ -187,6 +193,16 @@ class World:
                 self.deliver(event["id"], function, {"command": "halt", "reason": "simulated"}, event["id"])
             case "release" if self._halt_id is not None:
                 self.deliver(event["id"], function, {"command": "release", "halt": self._halt_id}, event["id"])
+            case "stop":
+                for one in self.invocations:
+                    if one.ended_at is None and one.process.dead is None:
+                        self.note(one.process, "is asked to stop by a person")
+                        one.stop.by = "stopped by a person"
+            case "resume":
+                for run_id in self.resting():
+                    name = f"{event['id']}/{run_id}"
+                    self.deliver(name, function, {"resume": run_id}, name)
+                    self.invocations[-1].by_person = True
             case "edit":
                 self.note(None, f"edit {event['instance'][:8]}", event["set"])
                 self.fleet.edit(event["instance"], event["set"], now)
@@ -247,7 +263,11 @@ class World:
     def unfinished(self) -> list[str]:
         """The runs that were claimed and have not ended."""
         runs = [(name, rows) for name, rows in self.store.streams.items() if name.startswith("run/")]
-        return [name[4:] for name, rows in runs if rows and rows[-1]["kind"] != "released" and not _has_ended(rows)]
+        return [name[4:] for name, rows in runs if rows and rows[-1]["kind"] != "released" and not _has_ended(rows) and not _rests(rows)]
+
+    def resting(self) -> list[str]:
+        """The runs that a person has stopped, and that wait for one."""
+        return [name[4:] for name, rows in self.store.streams.items() if name.startswith("run/") and rows and _rests(rows)]
 
     def _opens_at(self) -> float:
         """When the first of the waiting runs may go on; 0 if one may now."""
@@ -265,6 +285,10 @@ class World:
             self.scheduler.kill(one.process, "the simulation is over")
         while self._alive():
             self.scheduler.pause(1.0)
+
+
+def _rests(rows: list[dict[str, Any]]) -> bool:
+    return "stopped_by" in rows[-1]
 
 
 def _has_ended(rows: list[dict[str, Any]]) -> bool:
