@@ -150,7 +150,10 @@ class PayloadParser:
 
     def _ahead(self, time: datetime | None) -> Problem | None:
         """An event from too far in the future. One without a time is not."""
-        if time is None or time - self.now <= timedelta(seconds=FORWARD_S):
+        if time is None:
+            return None
+        time = max(time, self.sent_again) if self.sent_again else time
+        if time - self.now <= timedelta(seconds=FORWARD_S):
             return None
         return Problem("time", f"the event is from {time.isoformat()}, which is in the future", "Check the clock of its sender.")
 
