@@ -14,7 +14,7 @@ from dcs_upkeep import bootstrap
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import SettingsError, UpkeepError
-from dcs_upkeep.local import control
+from dcs_upkeep.local import control, page_command
 from dcs_upkeep.local.answers import NOT_ALL, OK, answer, show_end
 from dcs_upkeep.local.dead_letters import DeadLetter, Verdict
 from dcs_upkeep.local.demo import let_alarms_fire
@@ -81,6 +81,7 @@ def check(file: Annotated[Path, typer.Argument(help="The file of reviewed plans.
 
 
 control.add_to(app)
+page_command.add_to(app)
 
 
 @app.command()
