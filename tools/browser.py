@@ -120,16 +120,10 @@ class Browser:
         found: dict[str, Any] = answer["result"]
         return found
 
-    def wait_for(self, method: str, session: str) -> dict[str, Any]:
-        """The next event of this name in that session, or the one that came already. Raises: BrowserError."""
-        for event in self.events:
-            if event.get("method") == method and event.get("sessionId") == session:
-                return event
-        while True:
-            event = self._read()
-            self.events.append(event)
-            if event.get("method") == method and event.get("sessionId") == session:
-                return event
+    def wait_for(self, method: str, session: str, since: int) -> None:
+        """Until an event of this name has come in that session, after so many of any. Raises: BrowserError."""
+        while not any(event.get("method") == method and event.get("sessionId") == session for event in self.events[since:]):
+            self.events.append(self._read())
 
     def _write(self, data: bytes) -> None:
         while data:
@@ -169,8 +163,12 @@ class Tab:
 
     def open(self, page: Path) -> None:
         """Load it, and wait until it is there."""
-        self.ask("Page.navigate", url=page.resolve().as_uri())
-        self._browser.wait_for("Page.loadEventFired", self._session)
+        self._load("Page.navigate", url=page.resolve().as_uri())
+
+    def reload_without_script(self) -> None:
+        """The same page as in a browser that runs no script."""
+        self.ask("Emulation.setScriptExecutionDisabled", value=True)
+        self._load("Page.reload")
 
     def run(self, script: str) -> Any:
         """The value of this expression in the page. Raises: BrowserError with what it threw."""
@@ -222,6 +220,11 @@ class Tab:
     def asked_for(self) -> list[str]:
         """Every address that the page asked for, its own among them."""
         return [event["params"]["request"]["url"] for event in self._mine() if event["method"] == "Network.requestWillBeSent"]
+
+    def _load(self, method: str, **params: Any) -> None:
+        since = len(self._browser.events)
+        self.ask(method, **params)
+        self._browser.wait_for("Page.loadEventFired", self._session, since)
 
     def _mine(self) -> list[dict[str, Any]]:
         return [event for event in self._browser.events if event.get("sessionId") == self._session and "method" in event]

@@ -28,6 +28,7 @@ from dcs_upkeep.local.pages.verdict import Verdict, judge
 
 MOST_ROWS = 5_000
 MOST_GROUPS = 40
+MOST_NOTES = 50
 EVENT_BYTES = 60_000
 
 
@@ -103,7 +104,7 @@ def build_page(report: Mapping[str, Any], record: Record | None = None) -> Page:
         timeline=None if dry_run else draw(every, record, (began, ended), _gate_ends(report)),
         gates=tuple(_checks(report)),
         calls={clean(name, 80): count for name, count in sorted(report["calls"].items(), key=lambda call: (-call[1], call[0]))[:50]},
-        notes=tuple(clean(note, REASON_BYTES) for note in (*report["notes"], *report.get("left_out", ()))[:50]),
+        notes=tuple(note for note in _notes(report) if note not in {group.reason for group in (*open_groups, *refusals)}),
         problems=tuple(
             (clean(one["path"], 200), clean(one["what"], REASON_BYTES), clean(one["fix"], REASON_BYTES)) for one in report["problems"][:50]
         ),
@@ -126,6 +127,11 @@ def split_event(step: str) -> tuple[str, str | None]:
         return step, None
     lines = json.dumps(event, ensure_ascii=False, indent=2).splitlines()
     return f"{step[:begin].rstrip()} {step[end:].strip()}".strip(), "\n".join(escape(line) for line in lines)
+
+
+def _notes(report: Mapping[str, Any]) -> list[str]:
+    """What the report says besides, and what was left out of it."""
+    return [clean(note, REASON_BYTES) for note in (*report["notes"], *report.get("left_out", ()))[:MOST_NOTES]]
 
 
 def _waves(report: Mapping[str, Any], rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:

@@ -136,7 +136,7 @@ def groups_of(rows: Iterable[Row]) -> tuple[Group, ...]:
 
 def clean(text: object, most_bytes: int) -> str:
     """A stranger's text: one line, nothing in it turns it round, and not long."""
-    return cut(one_line(str(text)), most_bytes)
+    return cut(one_line(str(text)[: most_bytes + 1]), most_bytes)  # (what is cut anyway is not looked at)
 
 
 def seconds(text: str | None) -> float | None:
