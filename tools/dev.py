@@ -16,9 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOWEST = (3, 11)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 BROWSER_PACKAGES = ("chromium-headless-shell", "fonts-dejavu-core", "fonts-wqy-microhei")
-NO_BROWSER = (
-    "SKIPPED: the tests of pages in a browser. They need Chromium; `make browser` installs it on Debian, as root. Nothing was looked at here."
-)
+NO_BROWSER = "SKIPPED: the tests of pages in a browser. They need Chromium; `make browser` installs it on Debian, as root. None ran here."
 LOCKS: Mapping[str, Sequence[str]] = {
     "requirements.txt": (),
     "requirements-aws.txt": ("--extra", "aws"),

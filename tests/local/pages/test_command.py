@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
+from os.path import commonpath
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def test_several_runs_that_a_word_fits_are_named(tmp_path: Path) -> None:
     for run_id in ("nightly-1", "nightly-2"):
         event = write(tmp_path, {**BY_TAG, "run_id": run_id, "select": {"name": "none*"}})
         run_ids.append(json.loads(cli("run", "--json", event, "--instances", "2", *journal, home=tmp_path).stdout)["run_id"])
-    done = page(os.path.commonprefix(run_ids), *journal, home=tmp_path)
+    done = page(commonpath(run_ids), *journal, home=tmp_path)
     assert done.returncode == 2
     assert "fits 2 runs" in done.stderr
     assert run_ids[0] in done.stderr.replace("\n", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ def well() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def faulty() -> Iterator[Any]:
-    yield samples.faulty()
+    return samples.faulty()
 
 
 @pytest.mark.parametrize(
@@ -162,9 +163,9 @@ def test_waves_stand_one_after_the_other_with_their_pauses() -> None:
     assert timeline is not None
     heads = [lane for lane in timeline.lanes if lane.row is None]
     spans = [(head.spans[0].x, head.spans[0].x + head.spans[0].width) for head in heads]
-    assert all(before[1] <= after[0] + 0.01 for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] + 0.01 for before, after in itertools.pairwise(spans))
     assert [round(one.seconds) for one in timeline.stretches if one.kind == "pause"] == [60, 60, 60]
-    assert all(0 <= span.x and span.x + span.width <= 100.01 for lane in timeline.lanes for span in lane.spans)
+    assert all(span.x >= 0 and span.x + span.width <= 100.01 for lane in timeline.lanes for span in lane.spans)
 
 
 def test_three_days_in_which_nothing_happened_do_not_hide_what_did(well: dict[str, Any]) -> None:
