@@ -86,7 +86,7 @@ def build_page(report: Mapping[str, Any], record: Record | None = None) -> Page:
     open_groups = groups_of(row for row in every if not row.fine and row.outcome != "refused")
     refusals = groups_of(row for row in every if row.outcome == "refused")
     sentence, event = split_event(report["next"])
-    loss = loss_of(report, every)
+    loss = loss_of(report, every, record)
     dry_run = bool(report["plan"]["dry_run"])
     began, ended = seconds(report["started_at"]), seconds(report["ended_at"])
     return Page(

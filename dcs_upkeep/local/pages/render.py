@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from dcs_upkeep.local.pages.model import Page
-from dcs_upkeep.local.pages.rows import Row
+from dcs_upkeep.local.pages.rows import Loss, Row
 from dcs_upkeep.local.pages.timeline import Stretch, Timeline
 from dcs_upkeep.local.pages.words import Words
 
@@ -61,10 +61,11 @@ def render(page: Page, words: Words, source: Source) -> str:
     from markupsafe import Markup
 
     return (
-        _environment(words)
+        _environment(words, page)
         .get_template("page.html.j2")
         .render(
             page=page,
+            losing={row.place for row in page.loss.rows},
             words=words,
             source=source,
             policy=policy,
@@ -81,7 +82,7 @@ def render(page: Page, words: Words, source: Source) -> str:
 _FIELDS = ("shown", "all", "column", "order")
 
 
-def _environment(words: Words) -> Environment:
+def _environment(words: Words, page: Page) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -90,7 +91,7 @@ def _environment(words: Words) -> Environment:
     environment.globals.update(
         say=words.say,
         glyph=_glyph,
-        data_of=lambda row, would: _data_of(words, row, would=would),
+        data_of=_data_of(words, page.loss),
         stretch_words=lambda stretch: _stretch(words, stretch),
         stretches=lambda timeline: _stretches(words, timeline),
     )
@@ -105,17 +106,20 @@ def _glyph(outcome: str) -> str:
     return GLYPHS.get(outcome, "•")
 
 
-def _data_of(words: Words, row: Row, *, would: bool) -> str:
+def _data_of(words: Words, loss: Loss) -> Callable[[Row], str]:
     """What became of an instance's data, in a cell."""
-    if row.outcome in ("refused", "skipped", "deferred", "not_attempted") and not would:
-        return words.say("data.kept")
-    if row.keys_before is not None and row.keys_after is not None:
-        return words.say("data.keys", before=row.keys_before, after=row.keys_after)
-    if row.loses_data is None:
-        return words.say("data.unread") if row.outcome == "planned" else ""
-    if not row.loses_data:
-        return words.say("data.kept")
-    return words.say("data.would" if would else "data.lost")
+    lost, maybe, unread = ({row.place for row in rows} for rows in (loss.rows, loss.maybe, loss.unread))
+
+    def said(row: Row) -> str:
+        if row.keys_before is not None and row.keys_after is not None:
+            return words.say("data.keys", before=row.keys_before, after=row.keys_after)
+        if row.place in lost:
+            return words.say("data.would" if loss.would else "data.lost")
+        if row.place in maybe:
+            return words.say("data.may")
+        return words.say("data.unread" if row.place in unread else "data.kept")
+
+    return said
 
 
 def _stretch(words: Words, stretch: Stretch) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from dcs_upkeep.domain.bounds import cut
 from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.domain.problems import one_line
+from dcs_upkeep.execution.verification import NOT_EXECUTED
 from dcs_upkeep.local.pages.record import Record
 
 MOST_NAMES = 12
@@ -65,9 +66,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What was, or would be, lost. `keys` and `megabytes` are None where nobody read them."""
+    """What was, or would be, lost. `maybe`: acted on or not, nobody knows. `keys` and `megabytes` are None where nobody read them."""
 
     rows: tuple[Row, ...]
+    maybe: tuple[Row, ...]
     unread: tuple[Row, ...]
     keys: int | None
     megabytes: float | None
@@ -100,17 +102,18 @@ def row_of(place: int, raw: Mapping[str, Any], record: Record | None) -> Row:
     )
 
 
-def loss_of(report: Mapping[str, Any], rows: Sequence[Row]) -> Loss:
-    """Whose data is gone, or would be. What was sent and nobody knows the end of counts as lost: it may be."""
+def loss_of(report: Mapping[str, Any], rows: Sequence[Row], record: Record | None = None) -> Loss:
+    """Whose data is gone, or would be. What was surely not executed lost nothing."""
     would = report["status"] in ("planned", "rejected")
-    told = [row for row in rows if (row.outcome == "planned" if report["status"] == "planned" else _at_stake(row, would=would))]
-    losing = tuple(row for row in told if row.loses_data)
+    told = [row for row in rows if (row.outcome == "planned" if report["status"] == "planned" else _at_stake(row, record, would=would))]
+    losing = tuple(row for row in told if row.loses_data and row.outcome != "unknown")
     stake = report.get("at_stake") or {}
     keys, memory = (count_in(stake.get("keys")), stake.get("used_memory_mb")) if would else (None, None)
     if not would and losing and all(row.keys_before is not None for row in losing):
         keys = sum((row.keys_before or 0) - (row.keys_after or 0) for row in losing)
     return Loss(
         rows=losing,
+        maybe=tuple(row for row in told if row.loses_data and row.outcome == "unknown"),
         unread=tuple(row for row in told if row.loses_data is None and row.outcome != "refused"),
         keys=keys,
         megabytes=float(memory) if isinstance(memory, int | float) and not isinstance(memory, bool) else None,
@@ -118,10 +121,20 @@ def loss_of(report: Mapping[str, Any], rows: Sequence[Row]) -> Loss:
     )
 
 
-def _at_stake(row: Row, *, would: bool) -> bool:
+def is_down(row: Row, record: Record | None) -> bool:
+    """Whether it was acted on and is not back. What was surely not executed is where it was."""
+    if row.outcome != "failed":
+        return False
+    progress = record.state.progress.get(row.instance_id) if record else None
+    if record is not None and progress is not None:
+        return progress.explicit or progress.seen_busy or record.marks[row.instance_id].evidence_at is not None
+    return not row.error_code and NOT_EXECUTED not in row.reason
+
+
+def _at_stake(row: Row, record: Record | None, *, would: bool) -> bool:
     if would:
         return row.guard == "approval"
-    return row.sent_at is not None or row.outcome in ("accepted", "completed", "unknown")
+    return row.outcome in ("accepted", "completed", "unknown") or is_down(row, record)
 
 
 def groups_of(rows: Iterable[Row]) -> tuple[Group, ...]:

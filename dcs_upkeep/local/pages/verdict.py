@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcs_upkeep.execution.verification import NOT_EXECUTED
 from dcs_upkeep.local.pages.record import Record
-from dcs_upkeep.local.pages.rows import Loss, Row
+from dcs_upkeep.local.pages.rows import Loss, Row, is_down
 
 # Kind -> how it looks: `bad` wants a person now, `warn` wants one, `wait` goes on by itself, `calm` asks for nothing.
 LEVELS: Mapping[str, str] = {
@@ -57,7 +56,7 @@ def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, record: Re
     """The first that fits, the greatest harm first. `sentence`: the report's `next`, without its event."""
     status, every = report["status"], len(rows)
     failed = [row for row in rows if row.outcome == "failed"]
-    down = [row for row in failed if _is_down(row, record)]
+    down = [row for row in failed if is_down(row, record)]
     unknown = [row for row in rows if row.outcome == "unknown"]
     wave = {"wave": str(max((row.wave or 0 for row in rows if row.sent_at is not None), default=0))}
     if status == "planned":
@@ -66,12 +65,12 @@ def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, record: Re
         return Verdict("running", sum(1 for row in rows if row.done_at is not None), every)
     if down:
         return _about("down", down, every)
+    if loss.rows and not loss.would and report["plan"]["action"] != "flush":
+        return _about("lost", loss.rows, every)
     if unknown:
         return _about("check", unknown, every)
     if failed:
         return _about("failed", failed, every, wave)
-    if loss.rows and not loss.would and report["plan"]["action"] != "flush":
-        return _about("lost", loss.rows, every)
     if status == "halted":
         return Verdict("halted", _waiting(rows), every)
     if status == "rejected":
@@ -119,11 +118,3 @@ def _about(kind: str, some: Sequence[Row], every: int, fields: Mapping[str, str]
 
 def _waiting(rows: Sequence[Row]) -> int:
     return sum(1 for row in rows if row.outcome in ("not_attempted", "refused", "deferred"))
-
-
-def _is_down(row: Row, record: Record | None) -> bool:
-    """Whether it was acted on and is not back. What was surely not executed is where it was."""
-    progress = record.state.progress.get(row.instance_id) if record else None
-    if progress is not None:
-        return progress.explicit or progress.seen_busy or bool(record and record.marks[row.instance_id].evidence_at)
-    return not row.error_code and NOT_EXECUTED not in row.reason

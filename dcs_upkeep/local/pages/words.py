@@ -24,8 +24,10 @@ class Words:
         """The text of this key; with `n=1` its form for one, if it has one. What it has no text for is said as it is."""
         texts = LANGUAGES[self.language]
         text = texts.get(f"{key}.one") if fields.get("n") == 1 or fields.get("waves") == 1 else None
-        told = {name: self.number(value) if isinstance(value, int) else value for name, value in fields.items()}
-        return (text or texts.get(key, key.partition(".")[2])).format(**told)
+        text = text or texts.get(key)
+        if text is None:
+            return key.partition(".")[2]
+        return text.format(**{name: self.number(value) if isinstance(value, int) else value for name, value in fields.items()})
 
     def number(self, value: float) -> str:
         """Digits in groups of three."""

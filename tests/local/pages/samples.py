@@ -106,6 +106,7 @@ def hostile() -> dict[str, Any]:
     report["instances"][0]["outcome"] = report["instances"][1]["guard"] = f"x' onmouseover='alert(4) {SCRIPT}"
     report["counts"] = {SCRIPT: 1, IMAGE: 23}
     report["plan"]["name"] = report["requested_by"] = report["trigger"]["principal"] = SCRIPT + TURNED
+    report["plan"]["action"] = "%s {n} {0} {n.__class__}"
     report["run_id"] = report["region"] = report["trigger"]["id"] = IMAGE
     report["notes"] = report["left_out"] = list(NAMES)
     report["problems"] = [{"path": name, "what": name, "fix": name} for name in NAMES]

@@ -28,7 +28,7 @@ def test_a_run_on_record_its_report_and_its_plan_are_pages(tmp_path: Path) -> No
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip().endswith("page.html: succeeded, 3 instances")
         html = (tmp_path / "page.html").read_text(encoding="utf-8")
-        assert all(word in html for word in ("正常：3/3", "Asia/Shanghai", report["run_id"], "执行日志"))
+        assert all(word in html for word in ("正常：3/3", "Asia/Shanghai", report["run_id"], "运行记录"))
     file = tmp_path / "report.json"
     file.write_text(json.dumps(report), encoding="utf-8")
     assert page(str(file), "--language", "en", home=tmp_path, UPKEEP_LANGUAGE="zh-CN").returncode == 0

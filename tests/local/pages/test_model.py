@@ -98,6 +98,20 @@ def test_data_that_a_restart_lost_stands_before_all_well(well: dict[str, Any]) -
     assert build_page(report).loss.keys is None, "what nobody read is never zero"
 
 
+def test_what_was_not_executed_lost_nothing_and_what_nobody_knows_may_have(well: dict[str, Any]) -> None:
+    report = rowed(well, at2="failed", at3="failed", at4="unknown")
+    for place in (2, 3, 4):
+        report["instances"][place]["loses_data"] = True
+    report["instances"][2]["error_code"] = "DCS.2003"
+    report["instances"][3]["reason"] = "it ended in ERROR"
+    page = build_page(report)
+    assert [row.place for row in page.loss.rows] == [3]
+    assert [row.place for row in page.loss.maybe] == [4]
+    html = samples.html_of(page)
+    assert html.count(">lost<") == 1 or html.count("</span>lost<") == 1
+    assert "May be lost on 1: cache-005" in html
+
+
 def test_a_flush_as_approved_is_no_alarm() -> None:
     with world(3, journal=True) as w:
         report = w.run(w.approving({"action": "flush", "instances": w.ids}))

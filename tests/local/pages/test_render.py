@@ -183,13 +183,13 @@ def test_every_verdict_has_its_three_sentences(language: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "english", "chinese"),
     [
-        (0, "0 s", "0 秒"),
-        (2.25, "2.2 s", "2.2 秒"),
-        (60, "1 min", "1 分钟"),
-        (136, "2 min 16 s", "2 分 16 秒"),
-        (3600, "1 h", "1 小时"),
-        (3725, "1 h 2 min", "1 小时 2 分钟"),
-        (90_000, "1 d 1 h", "1 天 1 小时"),
+        (0, "0 s", "0秒"),
+        (2.25, "2.2 s", "2.2秒"),
+        (60, "1 min", "1分钟"),
+        (136, "2 min 16 s", "2分16秒"),
+        (3600, "1 h", "1小时"),
+        (3725, "1 h 2 min", "1小时2分钟"),
+        (90_000, "1 d 1 h", "1天1小时"),
     ],
 )
 def test_lengths_of_time_are_told_in_their_two_largest_units(seconds: float, english: str, chinese: str) -> None:
