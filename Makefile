@@ -9,7 +9,7 @@ override TARGET := $(PYTHON)
 override PYTHON := python3
 endif
 
-.PHONY: demo check test lint types sam terraform schemas readme bench package locks soak clean
+.PHONY: demo check test lint types sam terraform browser schemas readme bench package locks soak clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
@@ -34,6 +34,9 @@ terraform: ## deploy/functiongraph applied with every set of variables, by Terra
 
 readme: ## write the README's tables from the code
 	$(PYTHON) tools/dev.py readme
+
+browser: ## Chromium for the tests of pages, by apt-get where this is root; without it they are skipped, and say so
+	$(PYTHON) tools/dev.py browser
 
 schemas: ## write schemas/ from the code
 	$(PYTHON) tools/dev.py schemas

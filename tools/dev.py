@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import venv
@@ -13,6 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOWEST = (3, 11)
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+BROWSER_PACKAGES = ("chromium-headless-shell", "fonts-dejavu-core", "fonts-wqy-microhei")
+NO_BROWSER = "SKIPPED: the tests of pages in a browser. They need Chromium; `make browser` installs it on Debian, as root. None ran here."
 # Lock -> what of pyproject.toml it is made from. The function's packages have no command line.
 LOCKS: Mapping[str, Sequence[str]] = {
     "requirements.txt": ("--group", "function"),
@@ -95,6 +99,23 @@ def package(args: Sequence[str]) -> None:
     run([environment("requirements-test.txt"), "-m", "tools.package", *args])
 
 
+def has_browser() -> bool:
+    """Whether the tests of pages find a browser."""
+    return any(shutil.which(name) for name in BROWSERS)
+
+
+def browser(_: Sequence[str]) -> None:
+    """A headless browser and two fonts for the tests of pages: Debian's, where this is root; PyPI has none that runs by itself."""
+    if has_browser():
+        return
+    if shutil.which("apt-get") is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        print(NO_BROWSER, file=sys.stderr, flush=True)
+        return
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update", "-qq"], **quiet)
+    run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *BROWSER_PACKAGES], **quiet)
+
+
 def sam(_: Sequence[str]) -> None:
     """AWS SAM's own look at template.yml, in an environment of its own: it pins much that the tests need otherwise."""
     python = environment("requirements-sam.txt")
@@ -130,6 +151,8 @@ def check(_: Sequence[str]) -> None:
     types(())
     sam(())
     terraform(())
+    if not has_browser():
+        print(NO_BROWSER, file=sys.stderr, flush=True)
     test(())
 
 
@@ -158,7 +181,7 @@ def locks(_: Sequence[str]) -> None:
 
 
 TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
-    one.__name__: one for one in (demo, check, test, lint, types, sam, terraform, schemas, readme, bench, package, locks, soak)
+    one.__name__: one for one in (demo, check, test, lint, types, sam, terraform, browser, schemas, readme, bench, package, locks, soak)
 }
 
 

@@ -11,7 +11,7 @@ from dcs_upkeep import __version__, bootstrap
 from dcs_upkeep.adapters.clocks import SystemClock
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import SettingsError, UpkeepError
-from dcs_upkeep.local import control, history
+from dcs_upkeep.local import control, history, page_command
 from dcs_upkeep.local.answers import NOT_ALL, OK
 from dcs_upkeep.local.command_lines import NAME, Place
 from dcs_upkeep.local.dead_letters import DeadLetter, Verdict
@@ -122,6 +122,7 @@ def check(
 
 control.add_to(app)
 app.command()(history.history)
+page_command.add_to(app)
 
 
 @app.command()

@@ -50,3 +50,31 @@ def test_the_gate_applies_the_deployment(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(dev, name, lambda *_, name=name: ran.append(name))
     dev.check(())
     assert ran == ["wheels", "lint", "types", "sam", "terraform", "test"]
+
+
+def test_a_browser_is_installed_where_that_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(dev.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+    monkeypatch.setattr(dev.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(dev, "run", lambda command, **more: ran.append(command))
+    dev.browser(())
+    assert [command[1] for command in ran] == ["update", "install"]
+    assert "chromium-headless-shell" in ran[1]
+    monkeypatch.setattr(dev.shutil, "which", lambda name: "/usr/bin/chromium" if name == "chromium" else None)
+    dev.browser(())
+    assert len(ran) == 2, "what is there is not installed again"
+
+
+def test_where_no_browser_can_be_installed_that_is_said_aloud(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody's own machine is changed without being root on it."""
+    monkeypatch.setattr(dev.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+    monkeypatch.setattr(dev.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(dev, "run", lambda command, **more: pytest.fail("nothing is run"))
+    dev.browser(())
+    assert "SKIPPED: the tests of pages in a browser." in capsys.readouterr().err
+
+
+def test_ci_installs_the_browser_before_the_gate() -> None:
+    """A new machine has none, and there its tests may not be skipped."""
+    script = (dev.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert script.index("make browser") < script.index("make check")
