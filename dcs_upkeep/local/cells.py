@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -30,8 +30,3 @@ def grid(words: Sequence[str], width: int, most: int) -> list[str]:
     each = max(1, (width + GAP) // (column + GAP))
     rows = (words[start : start + each] for start in range(0, len(words), each))
     return [(" " * GAP).join(pad(word, column) for word in row).rstrip() for row in rows]
-
-
-def widest(words: Iterable[str], most: int) -> int:
-    """Cells of the widest word, `most` at most."""
-    return min(most, max((cell_len(one_line(word)) for word in words), default=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,9 @@ INTERRUPTED = 130
 
 def start(words: Sequence[str]) -> None:
     """Carry out the command, and leave with its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that the terminal cannot show is no reason to stop in the middle
     if "--json" not in words:
         # A shell completes programs by their name, and a module has none.
         app(list(words), prog_name=NAME if any(word.endswith("-completion") for word in words) else program())
@@ -25,6 +29,8 @@ def start(words: Sequence[str]) -> None:
     surface = Terminal(as_json=True)
     try:
         status = app(list(words), prog_name=program(), standalone_mode=False)
+    except BrokenPipeError:  # whoever read it has seen enough
+        sys.exit(1)
     except typer.Abort:
         status = _failed(surface, surface.texts("error.interrupted"), INTERRUPTED)
     except USAGE as err:

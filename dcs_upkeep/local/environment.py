@@ -53,7 +53,7 @@ class Terminal:
             self.out.print(part, markup=False, highlight=False, soft_wrap=isinstance(part, str))
 
     def print_json(self, value: object) -> None:
-        """For a program. In UTF-8 where standard output takes it, else with escapes."""
+        """For a program: whatever the terminal's encoding, since it is ASCII with escapes."""
         typer.echo(json.dumps(value, indent=2, default=str))
 
     def fail(self, message: str, status: int = REFUSED, step: str = "", **more: object) -> NoReturn:

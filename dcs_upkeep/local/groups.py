@@ -13,7 +13,7 @@ from rich.text import Text
 from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.domain.problems import list_some, one_line
 from dcs_upkeep.guards.approval import APPROVAL, NOT_APPROVED
-from dcs_upkeep.local.cells import fit, widest
+from dcs_upkeep.local.cells import fit
 from dcs_upkeep.local.texts import Texts
 
 Part = RenderableType  # a plain `str` is to be copied, and is never broken into lines by us
@@ -94,15 +94,15 @@ def _names(rows: Sequence[Row], everything: bool) -> Text:
 
 
 def _rows(rows: Sequence[Row], texts: Texts, *, everything: bool) -> Table:
-    """Name, whole id, wave, and how long it took: 76 cells and no more."""
+    """Name, whole id and wave: 76 cells and no more."""
     shown = rows if everything else rows[:MOST_ROWS]
     made = Table.grid(padding=(0, 2, 0, 0))
-    made.add_column(no_wrap=True, min_width=widest((name_of(row) for row in shown), 1))
     made.add_column(no_wrap=True)
-    made.add_column(no_wrap=True, justify="right")
-    made.add_column(no_wrap=True, justify="right")
+    made.add_column(no_wrap=True)
+    made.add_column(no_wrap=True)
     for row in shown:
-        made.add_row(Text(fit(name_of(row), NAME_CELLS - 4)), Text(str(row["instance_id"])[:36]), _wave(row), _after(row, texts))
+        wave = texts("plan.wave", number=row["wave"]) if row["wave"] else ""
+        made.add_row(Text(fit(name_of(row), NAME_CELLS - 4)), Text(str(row["instance_id"])[:36]), Text(wave))
     if len(shown) < len(rows):
         made.add_row(Text(texts("more", count=len(rows) - len(shown))))
     return made

@@ -194,12 +194,12 @@ class Drawn:
         return texts("list.comma").join(parts)
 
     def _left_s(self, seen: _Seen, now_s: float) -> float | None:
-        """None before anybody knows."""
+        """None before anybody knows, and when a wave takes longer than those before it."""
         if not seen.waves or seen.over:
             return None
         each_s = estimate.duration(seen.action, 1, 0.0, seen.watch_s).each_s
         took_s = [wave.ended_s - wave.began_s for wave in seen.waves.values() if wave.ended_s is not None and wave.began_s is not None]
         began_s = next((wave.began_s for wave in seen.waves.values() if wave.began_s is not None and wave.ended_s is None), None)
         open_waves = sum(1 for wave in seen.waves.values() if wave.ended_s is None)
-        whole_s = estimate.left_s(open_waves, seen.pause_s, took_s, each_s)
-        return max(0.0, whole_s - (now_s - began_s if began_s is not None else 0.0))
+        left_s = estimate.left_s(open_waves, seen.pause_s, took_s, each_s) - (now_s - began_s if began_s is not None else 0.0)
+        return left_s if left_s > 0 else None
