@@ -20,6 +20,7 @@ from dcs_upkeep.domain.errors import Problem, SettingsError, as_ours, describe_e
 from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, Topic
 from dcs_upkeep.domain.problems import first_problems
+from dcs_upkeep.domain.reader import Reader
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.invocation import InvocationHandler, asks_doctor
 from dcs_upkeep.reporting.sentences import message_of
@@ -141,6 +142,7 @@ class Adapters:
             backups=self.dcs.backups,
             alarms=self.alarms,
             examine=examine,
+            reader=Reader(self.settings.language, self.settings.timezone),
         )
 
 

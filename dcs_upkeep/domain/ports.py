@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Answer, Credentials, Instance
+from dcs_upkeep.domain.reader import ENGLISH, Reader
 
 
 class Clock(Protocol):
@@ -158,12 +159,19 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes to a topic: UTF-8, without control and direction characters. `subject`: one line of under 100 characters (SNS; SMN
-    takes 512 bytes). Subject and text together stay under 250 KB.
+    """What goes to a topic, in the forms that its subscribers read: UTF-8, without control and direction characters.
+
+    `subject`: one line of under 100 characters (SNS; SMN takes 512 bytes). `text`: for mails. `brief`: for chats, and for whoever has no
+    form of his own. `sms`: at most 490 characters, no square brackets. `data`: JSON for functions, queues and addresses. A form that is
+    empty is made from the text. `attributes`: for filter policies. All together stay under 250 KB.
     """
 
     subject: str
     text: str
+    brief: str = ""
+    sms: str = ""
+    data: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Topic(Protocol):
@@ -228,7 +236,8 @@ class Ports:
     """All that a run may touch. `topics` is built on first use, so that a run that cannot publish yet pays nothing.
 
     `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is. `examine`: looks for what
-    would go wrong in a run, and returns what it found; never raises because of it.
+    would go wrong in a run, and returns what it found; never raises because of it. `reader`: for whom messages are written.
+    `tells_only_what_was_sent`: somebody sits in front of it, so that the topics hear of nothing but what was really done.
     """
 
     dcs: Dcs
@@ -243,3 +252,5 @@ class Ports:
     backups: Backups | None = None
     alarms: Alarms | None = None
     examine: Callable[[], Mapping[str, object]] = dict
+    reader: Reader = ENGLISH
+    tells_only_what_was_sent: bool = False

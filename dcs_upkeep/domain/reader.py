@@ -18,6 +18,9 @@ class Reader:
     timezone: str = "UTC"
 
 
+ENGLISH = Reader()
+
+
 def parse_language(raw: str) -> str:
     """The language as it is named here, whatever the letters' case and the separator. Raises: ValueError."""
     by_plain = {language.casefold(): language for language in LANGUAGES}

@@ -42,11 +42,11 @@ def halt(record: HaltRecord) -> str | None:
 
 
 def _puller(by: str) -> str:
-    """Who pulled it, in short: the person if the trigger shows one, else what sort of trigger it was."""
+    """Who pulled it, in short: the person if the trigger shows one, else the kind of the trigger."""
     if by.startswith("circuit breaker"):
         return "the circuit breaker"
     trigger, _, person = by.partition(" by ")
-    return person or f"an event ({trigger.partition(':')[0]})"
+    return person or trigger.partition(":")[0]
 
 
 def _release(facts: CallFacts) -> str:

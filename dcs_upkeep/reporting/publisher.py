@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from dcs_upkeep.domain.errors import FencedError, JournalError, describe_error
+from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.domain.ports import Message, Ports, Topic
 from dcs_upkeep.journal.run_writer import RunWriter
 from dcs_upkeep.reporting import messages
@@ -16,8 +17,11 @@ def publish(ports: Ports, report: Report, writer: RunWriter | None = None, *, on
 
     Each failure is logged, counted under `calls` and noted in the report that is returned. If an earlier invocation
     may have published without writing it down, the message says so. `only_failed`: to those topics alone.
-    A fault of the journal keeps no report from a topic. Raises: FencedError.
+    A fault of the journal keeps no report from a topic. Where somebody sits in front of it, nothing is sent but what was really done.
+    Raises: FencedError.
     """
+    if ports.tells_only_what_was_sent and not any(OutcomeKind(row["outcome"]).sent for row in report["instances"]):
+        return
     known = writer.state.topics if writer is not None else {}
     told = writer.state.told if writer is not None else {}
     status = report["status"]
@@ -30,9 +34,9 @@ def publish(ports: Ports, report: Report, writer: RunWriter | None = None, *, on
         if writer is not None:
             _note(ports, lambda name=topic.name: writer.publishing(name, status))  # type: ignore[misc]  # a default binds it
         try:
-            for message in messages.compose(shown):
-                message_id = topic.publish(message)
-                ports.log("topic.published", topic=topic.name, message_id=message_id, subject=message.subject)
+            message = messages.compose(shown, ports.reader)
+            message_id = topic.publish(message)
+            ports.log("topic.published", topic=topic.name, message_id=message_id, subject=message.subject)
         except Exception as err:  # whatever a topic does, the others still get the report
             _failed(ports, report, topic.name, err)
             continue

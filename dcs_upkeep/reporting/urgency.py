@@ -20,11 +20,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dcs_upkeep.domain.actions import RULES, Action, DataLoss
-from dcs_upkeep.domain.model import OutcomeKind, RunStatus
+from dcs_upkeep.domain.model import OutcomeKind, RunStatus, TriggerKind
 from dcs_upkeep.reporting.report import InstanceReport, Report, matched_nothing
 
 ACTION_NEEDED = "ACTION NEEDED"
-BREAKER = "circuit breaker"
 _API_FAILED = "the API said failed"
 # The last state that an outcome's own words name. Nothing but our words stands before or after it: what a stranger wrote cannot fake one.
 _LAST_STATES = (
@@ -55,6 +54,11 @@ class Urgency(StrEnum):
     WAITING = "waiting"
     PLANNED = "planned"
     OK = "ok"
+
+    @property
+    def is_harm(self) -> bool:
+        """Whether an instance is in trouble, so that somebody looks at it in the console."""
+        return self in (Urgency.DOWN, Urgency.DATA_LOST, Urgency.CHECK, Urgency.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +146,20 @@ def _stops(report: Report) -> Iterable[Claim]:
     if left and status != RunStatus.HALTED:
         yield Claim(Urgency.STOPPED, "stopped", {"wave": max(waves)}, left) if waves else Claim(Urgency.STOPPED, "stopped_first", rows=left)
     if status == RunStatus.HALTED:
-        who = pulled_by(report)
-        yield Claim(Urgency.HALTED, "halted", {"who": who}, left) if who else Claim(Urgency.HALTED, "halted_unknown", rows=left)
+        yield _halted(report, left)
     if report["next"].startswith(ACTION_NEEDED) or is_fault(report):
         yield Claim(Urgency.ACTION_NEEDED, "action_needed")
+
+
+def _halted(report: Report, left: Sequence[InstanceReport]) -> Claim:
+    who = pulled_by(report)
+    if who is None:
+        return Claim(Urgency.HALTED, "halted_unknown", rows=left)
+    if who == "the circuit breaker":
+        return Claim(Urgency.HALTED, "halted_breaker", rows=left)
+    if who in list(TriggerKind):
+        return Claim(Urgency.HALTED, "halted_event", {"kind": who}, left)
+    return Claim(Urgency.HALTED, "halted", {"who": who}, left)
 
 
 def is_fault(report: Report) -> bool:
