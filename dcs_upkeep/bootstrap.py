@@ -127,7 +127,7 @@ class Adapters:
 
         return CloudEye(self.account, lambda: self.location, endpoint=self.settings.ces_endpoint, deadline=self.deadline)
 
-    def ports(self, examine: Callable[[], Mapping[str, object]]) -> Ports:
+    def ports(self, examine: Callable[[], Mapping[str, object]], *, attended: bool = False) -> Ports:
         """What a run may touch. `examine`: for the command `doctor`. Raises: SettingsError if the journal cannot be used."""
         return Ports(
             dcs=self.dcs,
@@ -143,6 +143,7 @@ class Adapters:
             alarms=self.alarms,
             examine=examine,
             reader=Reader(self.settings.language, self.settings.timezone),
+            attended=attended,
         )
 
 
@@ -158,8 +159,11 @@ def handle(
     dry_run: bool = False,
     journal: Journal | None = None,
     user: str | None = None,
+    attended: bool = False,
 ) -> dict[str, Any]:
     """Handle one event on whatever host this is. The keyword arguments are for the CLI and for tests. `user`: who calls the CLI.
+
+    `attended`: the caller sees what comes of it, so that topics are told of nothing but what was really sent.
 
     If the host keeps the events of its own calls for this process, they follow here, and the last one's answer is returned.
     Raises: UpkeepError alone, without its causes: a platform prints whatever leaves here.
@@ -168,9 +172,9 @@ def handle(
         clock = clock or SystemClock()
         host = host or hosts.detect(context, os.environ if environ is None else environ)
         plans_path = plans_path or PLANS_PATH
-        answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
+        answer = _invoke(event, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user, attended=attended)
         while (following := host.next_event()) is not None:
-            answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user)
+            answer = _invoke(following, host, clock, log, plans_path, dry_run=dry_run, journal=journal, user=user, attended=attended)
         return answer
     except Exception as err:
         raise as_ours(err) from None
@@ -186,6 +190,7 @@ def _invoke(
     dry_run: bool,
     journal: Journal | None,
     user: str | None = None,
+    attended: bool = False,
 ) -> dict[str, Any]:
     fixed = {"host": host.kind, "request_id": host.request_id}
     log = given_log or JsonLog(clock, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
@@ -200,7 +205,7 @@ def _invoke(
         plans = _plans(plans_path)
         log = given_log or JsonLog(clock, level=settings.log_level, fixed=fixed, deadline=Deadline(host.remaining_s), words=message_of)
         adapters = Adapters(host, settings, clock, log, journal)
-        ports, location = adapters.ports(examined), adapters.location
+        ports, location = adapters.ports(examined, attended=attended), adapters.location
     except Exception as err:
         nowhere = _scope(host, Location("", ""), user)
         if asks_doctor(event, nowhere, clock.now()):

@@ -237,7 +237,7 @@ class Ports:
 
     `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is. `examine`: looks for what
     would go wrong in a run, and returns what it found; never raises because of it. `reader`: for whom messages are written.
-    `tells_only_what_was_sent`: somebody sits in front of it, so that the topics hear of nothing but what was really done.
+    `attended`: somebody sits in front of it, so that the topics hear of nothing but what was really sent.
     """
 
     dcs: Dcs
@@ -253,4 +253,4 @@ class Ports:
     alarms: Alarms | None = None
     examine: Callable[[], Mapping[str, object]] = dict
     reader: Reader = ENGLISH
-    tells_only_what_was_sent: bool = False
+    attended: bool = False

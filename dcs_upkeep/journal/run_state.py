@@ -96,6 +96,7 @@ class RunState:
     released: bool = False
     handed_over: bool = False
     not_before: float = 0.0
+    waited_until: float = 0.0  # what the hop before had handed it over with: people were told so
     plan_parts: list[str] = field(default_factory=list)
     plan: Plan | None = None
     progress: dict[str, Progress] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class RunState:
                 self.idle_hops = self.idle_after(entry["at"]) if "not_before" not in entry else 0
                 self.got_on = False
                 self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
-                self.not_before = entry.get("not_before", 0.0)
+                self.not_before = self.waited_until = entry.get("not_before", 0.0)
             case "publishing" | "published":
                 self.topics[entry["topic"]] = entry["kind"]
                 self.told[entry["topic"]] = entry.get("status")

@@ -43,6 +43,7 @@ def answer(surface: Terminal, here: Environment, body: object, plans: Path, *, a
                 plans_path=plans,
                 dry_run=dry_run,
                 user=user_name(),
+                attended=True,
             )
         except RefusedError as err:
             return err.report

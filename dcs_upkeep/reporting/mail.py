@@ -100,7 +100,7 @@ def fact_lines(report: Report, voice: Voice) -> Iterator[str]:
     yield voice.line("status", report["status"])
     yield voice.line("when", voice.span(report))
     yield voice.line("run", report["run_id"])
-    said = voice.say("trigger", kind=trigger["kind"], id=cut(trigger["id"], PROBLEM_BYTES))
+    said = trigger["kind"]
     if trigger["principal"]:
         said = voice.say("by", trigger=said, principal=cut(trigger["principal"], PROBLEM_BYTES))
     if report["requested_by"]:

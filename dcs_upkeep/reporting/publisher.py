@@ -17,10 +17,10 @@ def publish(ports: Ports, report: Report, writer: RunWriter | None = None, *, on
 
     Each failure is logged, counted under `calls` and noted in the report that is returned. If an earlier invocation
     may have published without writing it down, the message says so. `only_failed`: to those topics alone.
-    A fault of the journal keeps no report from a topic. Where somebody sits in front of it, nothing is sent but what was really done.
+    A fault of the journal keeps no report from a topic. Where somebody sits in front of it, they hear of nothing but what was really sent.
     Raises: FencedError.
     """
-    if ports.tells_only_what_was_sent and not any(OutcomeKind(row["outcome"]).sent for row in report["instances"]):
+    if ports.attended and not any(OutcomeKind(row["outcome"]).sent for row in report["instances"]):
         return
     known = writer.state.topics if writer is not None else {}
     told = writer.state.told if writer is not None else {}

@@ -46,7 +46,7 @@ def test_a_run_shows_its_waves_its_notification_and_its_table(tmp_path: Path) ->
         "nothing real is touched",
         "wave 1: sent 3",
         "wave 2: 3 completed",
-        "published: DCS Upkeep succeeded",
+        "published: ok 6 of 6: restart",
         "cache-006",
         "next: Nothing to do.",
     ):

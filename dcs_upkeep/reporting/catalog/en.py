@@ -44,7 +44,6 @@ TEXTS: Mapping[str, str] = {
     "dry_run": "{action} (dry run)",
     "times": "{start} to {end} ({zone}), {seconds} s",
     "invocations": "{times}, over {count} invocations",
-    "trigger": "{kind} {id}",
     "by": "{trigger} by {principal}",
     "requested": "{trigger}, requested by {who}",
     "instance": "{name} ({id})",

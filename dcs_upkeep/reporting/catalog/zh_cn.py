@@ -44,7 +44,6 @@ TEXTS: Mapping[str, str] = {
     "dry_run": "{action}（试运行）",
     "times": "{start}至{end}（{zone}），历时{seconds}秒",
     "invocations": "{times}，共{count}次函数调用",
-    "trigger": "{kind} {id}",
     "by": "{trigger}，触发者{principal}",
     "requested": "{trigger}，申请人{who}",
     "instance": "{name}（{id}）",
