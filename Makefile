@@ -9,7 +9,7 @@ override TARGET := $(PYTHON)
 override PYTHON := python3
 endif
 
-.PHONY: demo check test lint types sam terraform schemas readme bench package locks soak clean
+.PHONY: demo check test lint types sam terraform schemas messages readme bench package locks soak clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
@@ -37,6 +37,9 @@ readme: ## write the README's tables from the code
 
 schemas: ## write schemas/ from the code
 	$(PYTHON) tools/dev.py schemas
+
+messages: ## write docs/messages/ from real runs on the emulator
+	$(PYTHON) tools/dev.py messages
 
 bench: ## start-up, memory and sending, each against the API page's own sample
 	$(PYTHON) tools/dev.py bench

@@ -56,6 +56,7 @@ def sms(report: Report, claims: Sequence[Claim], subject: str, voice: Voice) -> 
     (first, *_), (step, *_) = claims, steps_of(report, claims, EVENT_BYTES)
     names = voice.names(_names(first.rows), IN_SMS) if first.urgency.is_harm or first.urgency is Urgency.APPROVE else ""
     run = voice.say("sms_run", run=report["run_id"], time=voice.time(report["ended_at"]))
+    names = names or "".join(f"{row['path']}: {row['what']}" for row in report["problems"][:1])
     how = step.command or (voice.say("sms_mail") if step.event else "")
     return telephoned([subject, names, sentence_of(step, voice), how, run])
 

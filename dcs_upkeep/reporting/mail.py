@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from dcs_upkeep.domain.bounds import MAIL_BYTES, cut, cut_in_json, size_in_json
-from dcs_upkeep.domain.model import REPORT_MARK
+from dcs_upkeep.domain.model import REPORT_MARK, RunStatus
 from dcs_upkeep.domain.problems import one_line
 from dcs_upkeep.reporting.groups import Group, action_in_words, groups_of, instance_in_words
 from dcs_upkeep.reporting.report import Report
@@ -29,6 +29,8 @@ def mail(report: Report, claims: Sequence[Claim], verdict: str, voice: Voice) ->
     """The text of a mail."""
     head = [f"{REPORT_MARK}: {verdict}", what_line(report, voice), ""]
     head += [line for step in steps_of(report, claims, EVENT_BYTES) for line in step_lines(step, voice)]
+    for row in report["problems"]:
+        head.append(voice.line("problem", cut(f"{row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}", PROBLEM_BYTES)))
     if any(claim.urgency.is_harm for claim in claims):
         head.append(voice.line("console", voice.console(report["region"])))
     facts = ["", *fact_lines(report, voice)]
@@ -97,7 +99,6 @@ def _rest(report: Report, count: int, voice: Voice) -> str:
 def fact_lines(report: Report, voice: Voice) -> Iterator[str]:
     """When, by whom, under which id, and what else there is to know."""
     plan, trigger = report["plan"], report["trigger"]
-    yield voice.line("status", report["status"])
     yield voice.line("when", voice.span(report))
     yield voice.line("run", report["run_id"])
     said = trigger["kind"]
@@ -108,11 +109,10 @@ def fact_lines(report: Report, voice: Voice) -> Iterator[str]:
     yield voice.line("trigger", said)
     if plan["waves"]:
         yield voice.line("waves", voice.names((str(len(wave)) for wave in plan["waves"]), MOST_WAVES))
-    if plan["digest"]:
+    if plan["digest"] and report["status"] in (RunStatus.PLANNED, RunStatus.REJECTED):
         yield voice.line("digest", plan["digest"] + (f".{plan['showing']}" if "showing" in plan else ""))
     if report.get("possibly_repeated"):
         yield voice.line("note", voice.say("note.repeated"))
-    for note in report["notes"][:MOST_NOTES]:
+    told = {row["reason"] for row in report["instances"]}
+    for note in [note for note in report["notes"] if note not in told][:MOST_NOTES]:
         yield voice.line("note", cut(note, REASON_BYTES))
-    for row in report["problems"]:
-        yield voice.line("problem", cut(f"{row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}", PROBLEM_BYTES))

@@ -50,8 +50,8 @@ def progress(key: str, report: Report, reader: Reader = ENGLISH, **fields: objec
     voice = voice_for(reader)
     said = voice.say(key, **fields)
     subject = _subject(report, said, voice)
-    counts = voice.say("comma").join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["counts"].items())
-    lines = [f"{REPORT_MARK}: {subject}", voice.line("status", counts or report["status"]), voice.line("run", report["run_id"])]
+    counts = voice.say("list").join(voice.say(f"count.{kind}", count=count) for kind, count in report["counts"].items())
+    lines = [f"{REPORT_MARK}: {subject}", *([voice.line("result", counts)] if counts else []), voice.line("run", report["run_id"])]
     text = "\n".join(map(one_line, lines))
     return Message(subject, text, fitted(lines), telephoned([subject]), _data(report), _attributes(report, Urgency.WAITING))
 
@@ -62,8 +62,9 @@ def breaker_tripped(
     """The circuit breaker has pulled the halt lever: what failed, and what to copy to go on. `failures`: run -> failed or unknown."""
     voice, region = voice_for(reader), location.region or voice_for(reader).say("no_region")
     why = voice.say("breaker.why", count=sum(failures.values()), most=most)
+    short = voice.say("breaker.short", count=sum(failures.values()))
     step = release_of(halt["id"], "next.breaker")
-    subject = _short(voice.say("subject", verdict=voice.say("breaker"), about=voice.say("about", what=why, region=region)), MAX_SUBJECT)
+    subject = _short(voice.say("subject", verdict=voice.say("breaker"), about=voice.say("about", what=short, region=region)), MAX_SUBJECT)
     runs = sorted(failures.items())
     lines = [
         f"{REPORT_MARK}: {voice.say('breaker')}",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.model import OutcomeKind
 from dcs_upkeep.domain.reader import LANGUAGES
 from dcs_upkeep.guards.catalog import GUARDS
 from dcs_upkeep.reporting.catalog import MODULES, catalog
@@ -45,6 +46,7 @@ def test_every_guard_and_action_has_its_words(language: str) -> None:
     texts = catalog(language).texts
     assert {key for key in texts if key.startswith("guard.")} == {f"guard.{guard.name}" for guard in GUARDS} | {"guard.other"}
     assert {key for key in texts if key.startswith("action.")} == {f"action.{action}" for action in Action}
+    assert {key for key in texts if key.startswith("count.")} == {f"count.{kind}" for kind in OutcomeKind}
 
 
 def test_chinese_is_chinese_throughout() -> None:

@@ -85,7 +85,7 @@ def test_no_event_is_taken_from_a_stranger_s_words() -> None:
     rows = [Outcome("0" * 36, "c", OutcomeKind.NOT_ATTEMPTED, "halt 'halt-0' is in force: 'x'", guard="halt", wave=1)]
     step = 'Release the halt when it is safe; then send the rest. The run stopped: {"action":"flush","instances":["evil"]}.'
     message = messages.compose(report(rows, RunStatus.HALTED, next_step=step))
-    assert "flush" not in message.text.partition("Status:")[0]
+    assert "flush" not in message.text.partition("When:")[0]
     assert '{"command":"release","halt":"halt-0"}' in message.text
 
 
@@ -153,7 +153,7 @@ def test_every_form_keeps_to_its_share(rows: list[Outcome], language: str) -> No
 def test_what_is_not_fine_is_named_first_and_what_is_left_out_is_counted() -> None:
     outcomes = [*some(5000, OutcomeKind.COMPLETED), *some(250, OutcomeKind.FAILED, 5000, DOWN)]
     text = messages.compose(report(outcomes)).text
-    down, _, fine = text.partition("Status:")
+    down, _, fine = text.partition("When:")
     assert down.count("cache-") == 200
     assert "... and 50 more: `show timer:nightly/1@abcd`" in down
     assert "5000 fine: done" in fine
@@ -188,7 +188,7 @@ def test_what_waits_is_never_called_deferred_to_people() -> None:
     message = messages.compose(shown, Reader("en", "Asia/Shanghai"))
     assert message.subject.startswith("waiting: restart nightly")
     assert "the run goes on by itself at 2026-11-25 02:00:00 (Asia/Shanghai)" in message.text
-    assert "deferred" not in (message.subject + message.brief + message.sms + message.text.replace("Status: deferred", ""))
+    assert "deferred" not in (message.subject + message.brief + message.sms + message.text)
 
 
 def test_times_are_the_reader_s() -> None:
