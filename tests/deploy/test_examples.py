@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from dcs_upkeep.domain.bounds import CHAT_BYTES, DATA_BYTES, LONG_CHAT_BYTES, MAIL_BYTES, MESSAGE_BYTES, SMS_SIGNS
 from dcs_upkeep.domain.reader import LANGUAGES
+from dcs_upkeep.reporting.catalog import catalog
+from dcs_upkeep.reporting.urgency import Urgency
 from tools.messages import ENDS, FOLDER, ZONES, message_of, written
 
 
@@ -43,3 +48,25 @@ def test_what_stands_first_is_the_end() -> None:
         message = message_of(end, "en")
         assert (message.subject or "").startswith(f"{verdict}: "), end
         assert message.undelivered == []
+
+
+def test_the_page_has_every_urgency_in_its_order_with_the_words_of_its_subject() -> None:
+    page = (FOLDER.parent / "telling.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`]+)`.*? \| `(\w+)` \|", page, re.MULTILINE)
+    assert [urgency for _, urgency in rows] == list(Urgency)
+    words = [re.sub(r"\{\w+\}", ".+", re.escape(text).replace(r"\{", "{").replace(r"\}", "}")) for text in catalog("en").texts.values()]
+    for begins, _ in rows:
+        assert any(re.fullmatch(text, begins) for text in words), begins
+
+
+def test_the_page_names_the_limits_of_each_form() -> None:
+    page = (FOLDER.parent / "telling.md").read_text(encoding="utf-8")
+    for words in (
+        f"{MAIL_BYTES // 1_000} KB",
+        f"{SMS_SIGNS} characters",
+        f"{LONG_CHAT_BYTES // 1_000} KB",
+        f"{CHAT_BYTES / 1_000:g} KB",
+        f"{DATA_BYTES // 1_000} KB",
+    ):
+        assert f"| {words} |" in page
+    assert f"under {MESSAGE_BYTES // 1_000} KB" in page
