@@ -9,7 +9,7 @@ override TARGET := $(PYTHON)
 override PYTHON := python3
 endif
 
-.PHONY: demo check test lint types sam terraform browser schemas readme bench package locks soak clean
+.PHONY: demo check test lint types sam terraform browser schemas messages readme bench package locks soak clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
@@ -40,6 +40,9 @@ browser: ## Chromium for the tests of pages, by apt-get where this is root; with
 
 schemas: ## write schemas/ from the code
 	$(PYTHON) tools/dev.py schemas
+
+messages: ## write docs/messages/ from real runs on the emulator
+	$(PYTHON) tools/dev.py messages
 
 bench: ## start-up, memory and sending, each against the API page's own sample
 	$(PYTHON) tools/dev.py bench

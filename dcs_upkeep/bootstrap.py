@@ -22,6 +22,7 @@ from dcs_upkeep.domain.errors import Problem, SettingsError, as_ours, describe_e
 from dcs_upkeep.domain.model import Credentials, Location
 from dcs_upkeep.domain.ports import Alarms, Clock, Host, Journal, Log, Ports, Topic
 from dcs_upkeep.domain.problems import first_problems
+from dcs_upkeep.domain.reader import Reader
 from dcs_upkeep.domain.settings import Settings, read_settings
 from dcs_upkeep.domain.stopping import StopRequest
 from dcs_upkeep.invocation import NOBODY, Caller, InvocationHandler, asks_doctor
@@ -145,6 +146,7 @@ class Adapters:
             alarms=self.alarms,
             examine=examine,
             tells_only_what_was_sent=tells_only_what_was_sent,
+            reader=Reader(self.settings.language, self.settings.timezone),
         )
 
 

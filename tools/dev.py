@@ -161,6 +161,11 @@ def schemas(_: Sequence[str]) -> None:
     run([environment("requirements-test.txt"), "-m", "tools.schemas"])
 
 
+def messages(_: Sequence[str]) -> None:
+    """Write docs/messages/."""
+    run([environment("requirements-test.txt"), "-m", "tools.messages"])
+
+
 def readme(_: Sequence[str]) -> None:
     """Write the README's tables."""
     run([environment("requirements-test.txt"), "-m", "tools.readme"])
@@ -181,7 +186,8 @@ def locks(_: Sequence[str]) -> None:
 
 
 TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
-    one.__name__: one for one in (demo, check, test, lint, types, sam, terraform, browser, schemas, readme, bench, package, locks, soak)
+    one.__name__: one
+    for one in (demo, check, test, lint, types, sam, terraform, browser, schemas, messages, readme, bench, package, locks, soak)
 }
 
 

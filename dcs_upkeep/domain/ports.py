@@ -12,6 +12,7 @@ from dcs_upkeep.domain.actions import Action
 from dcs_upkeep.domain.deadline import Deadline
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Answer, Credentials, Instance
+from dcs_upkeep.domain.reader import ENGLISH, Reader
 from dcs_upkeep.domain.stopping import StopRequest
 
 
@@ -159,12 +160,19 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes to a topic: UTF-8, without control and direction characters. `subject`: one line of under 100 characters (SNS; SMN
-    takes 512 bytes). Subject and text together stay under 250 KB.
+    """What goes to a topic, in the forms that its subscribers read: UTF-8, without control and direction characters.
+
+    `subject`: one line of under 100 characters (SNS; SMN takes 512 bytes). `text`: for mails. `brief`: for chats, and for whoever has no
+    form of his own. `sms`: at most 490 characters, no square brackets. `data`: JSON for functions, queues and addresses. A form that is
+    empty is made from the text. `attributes`: for filter policies. All together stay under 250 KB.
     """
 
     subject: str
     text: str
+    brief: str = ""
+    sms: str = ""
+    data: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Topic(Protocol):
@@ -230,7 +238,8 @@ class Ports:
 
     `deadline`: the host's own end, nothing kept back yet. `pace`: that of the account whose fleet it is. `examine`: looks for what
     would go wrong in a run, and returns what it found; never raises because of it. `stop`: whether a person asks this process to stop.
-    `tells_only_what_was_sent`: somebody sits in front of it, so that the topics hear of nothing but what was really done.
+    `tells_only_what_was_sent`: somebody sits in front of it, so that the topics hear of nothing but what was really done. `reader`: for
+    whom messages are written.
     """
 
     dcs: Dcs
@@ -247,3 +256,4 @@ class Ports:
     examine: Callable[[], Mapping[str, object]] = dict
     stop: StopRequest = field(default_factory=StopRequest)
     tells_only_what_was_sent: bool = False
+    reader: Reader = ENGLISH

@@ -17,6 +17,7 @@ from dcs_upkeep.domain.addresses import check_endpoint, check_project, check_reg
 from dcs_upkeep.domain.deadline import LONGEST_PUT_S
 from dcs_upkeep.domain.errors import Problem, SettingsError
 from dcs_upkeep.domain.problems import join, list_some, shorten, suggest
+from dcs_upkeep.domain.reader import parse_language, parse_timezone
 from dcs_upkeep.domain.time_windows import Blackout, parse_blackout
 
 Lookup = Callable[[str], str | None]
@@ -173,6 +174,8 @@ class Settings:
         "When messages are sent: when a run starts, after each wave, if it was stopped, at its end; refusals always",
         "`stop,end`",
     )
+    language: str = _setting("en", parse_language, "Language of messages to people: `en` or `zh-CN`", "`en`")
+    timezone: str = _setting("UTC", parse_timezone, "IANA time zone of the times in messages to people", "`UTC`")
     journal: str = _setting(
         "",
         check_store,

@@ -77,7 +77,7 @@ class Breaker:
 
     def _tell(self, journal: Journal, record: Mapping[str, str], found: Failures) -> None:
         """Whatever UPKEEP_NOTIFY says."""
-        publish_progress(self.ports, messages.breaker_tripped(record, self.location, found.counted, self.most))
+        publish_progress(self.ports, messages.breaker_tripped(record, self.location, found.counted, self.most, self.ports.reader))
         halt.note_told(journal, record["id"], self.ports.clock.now().timestamp())
 
 

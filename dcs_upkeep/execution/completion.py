@@ -11,7 +11,7 @@ from dcs_upkeep.domain.model import OutcomeKind, Plan, RunStatus
 from dcs_upkeep.domain.run import Disposition, RunResult
 from dcs_upkeep.domain.timestamps import iso_at
 from dcs_upkeep.execution.context import RunContext
-from dcs_upkeep.execution.stop_conditions import StopConditions
+from dcs_upkeep.execution.stop_conditions import THROTTLED, StopConditions
 from dcs_upkeep.journal.progress import Stage
 from dcs_upkeep.journal.run_index import register_run
 from dcs_upkeep.journal.run_state import RunState
@@ -100,6 +100,7 @@ class RunCompletion:
 
         `not_before`: when going on is of use again, and `waits_for` what happens then.
         """
+        told_before = self._context.state.waited_until
         if not_before is None or self._list_for(not_before):
             self._writer.yielded(self._ports.dcs.calls(), not_before)
         report = self.report(goes_on=True)
@@ -108,7 +109,9 @@ class RunCompletion:
         else:
             # A call to itself now would only find the same again; the sweep takes the run up when it has changed.
             report["next"] = f"Nothing: the sweep goes on with this run {waits_for}, at {iso_at(not_before)}."
-            publish(self._ports, report)
+            # Whoever was told that it waits until then, or that the account is throttled, is not told again.
+            if told_before != not_before and not (told_before and waits_for == THROTTLED):
+                publish(self._ports, report)
             self._ports.log("run.deferred", hops=report["hops"], not_before=iso_at(not_before))
         return RunResult(Disposition.DONE, report, self._context.state.may_have_sent())
 

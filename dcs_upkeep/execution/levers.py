@@ -33,7 +33,7 @@ def pull(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCoord
     told: Mapping[str, str] = {}
     if pulled:
         ports.log("halt.set", level="warning", halt=record["id"], reason=record["reason"])
-        told = publish_progress(ports, halt_messages.halt_pulled(record, runs.scope.location, stops))
+        told = publish_progress(ports, halt_messages.halt_pulled(record, runs.scope.location, stops, ports.reader))
     release = json_line({"command": "release", "halt": record["id"]})
     body = {
         "command": "halt",
@@ -60,7 +60,7 @@ def release(command: ControlCommand, journal: Journal, ports: Ports, runs: RunCo
         what = f"{shorten(halt_id)} cannot be released in {journal.name}: {in_force}"
         return runs.refuse(command.trigger, command.run_id, (Problem("halt", what, fix),))
     ports.log("halt.released", halt=halt_id)
-    message = halt_messages.halt_released(current, runs.scope.location, by, ports.clock.now().isoformat(timespec="seconds"))
+    message = halt_messages.halt_released(current, runs.scope.location, by, ports.clock.now().isoformat(timespec="seconds"), ports.reader)
     body = {
         "command": "release",
         **reached(journal, runs),

@@ -177,17 +177,17 @@ class Run:
         done = [progress.outcome.outcome for progress in state.at_stage(Stage.DONE, wave=number) if progress.outcome is not None]
         counts = {kind.value: done.count(kind) for kind in OutcomeKind if kind in done}
         self._ports.log("wave.settled", wave=number, waves=len(plan.waves), counts=counts, failures=state.failures())
-        self._notify("wave", f"wave {number} of {len(plan.waves)} settled")
+        self._notify("wave", "wave_settled", wave=number, waves=len(plan.waves))
         if not self._stops.time_is_up and state.stop is None and state.at_stage(Stage.PENDING, wave=number):
             self._stops.out_of_time(f"time was up before all of wave {number} could be sent")
         if plan.watch_timeout_s is not None and state.at_stage(*UNDER_WAY, wave=number):
             self._stops.out_of_time(f"time was up before wave {number} was seen to be back")
 
-    def _notify(self, when: str, what: str) -> None:
-        """A short word to the topics, if UPKEEP_NOTIFY asks for it and there is time."""
+    def _notify(self, when: str, key: str, **fields: object) -> None:
+        """A short word to the topics, if UPKEEP_NOTIFY asks for it and there is time. `key`: what happened, in the catalogue."""
         plan = self._context.plan
         if when in self._context.settings.notify and plan.refusal is None and not plan.dry_run and not self._is_late():
-            publish_progress(self._ports, messages.progress(what, self._completion.report(goes_on=True)))
+            publish_progress(self._ports, messages.progress(key, self._completion.report(goes_on=True), self._ports.reader, **fields))
 
     def _is_late(self) -> bool:
         left_s = self._context.deadline.remaining_s()

@@ -19,6 +19,8 @@ from dcs_upkeep.journal.halt import claim_of
 from dcs_upkeep.journal.run_state import UNREADABLE
 from dcs_upkeep.planning.readings import halt_record
 
+THROTTLED = "when the account may be asked again"
+
 
 class StopConditions:
     """What stops one run in one invocation. What stops it for good is written down; being out of time only ends this invocation.
@@ -76,7 +78,7 @@ class StopConditions:
 
     def throttled(self, err: ThrottledError) -> None:
         """The account will be throttled for longer than this invocation lasts."""
-        self.out_of_time(str(err), self._context.writer.now() + err.opens_in_s, "when the account may be asked again")
+        self.out_of_time(str(err), self._context.writer.now() + err.opens_in_s, THROTTLED)
 
     def unauthorized(self, err: UnauthorizedError) -> None:
         """No call of this invocation will be answered any more. Raises it while nothing was sent."""

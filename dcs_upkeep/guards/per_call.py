@@ -37,7 +37,16 @@ def halt(record: HaltRecord) -> str | None:
     if not isinstance(record, Mapping):
         return "whether a halt is in force cannot be read, so it counts as in force"
     name = f"halt {shorten(record['id'])}" if record.get("id") else "a halt"
-    return f"{name} is in force" + (f": {shorten(record['reason'])}" if record.get("reason") else "")
+    by = f", pulled by {shorten(_puller(str(record['by'])))}" if record.get("by") else ""
+    return f"{name} is in force{by}" + (f": {shorten(record['reason'])}" if record.get("reason") else "")
+
+
+def _puller(by: str) -> str:
+    """Who pulled it, in short: the person if the trigger shows one, else the kind of the trigger."""
+    if by.startswith("circuit breaker"):
+        return "the circuit breaker"
+    trigger, _, person = by.partition(" by ")
+    return person or trigger.partition(":")[0]
 
 
 def _release(facts: CallFacts) -> str:

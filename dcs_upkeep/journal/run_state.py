@@ -61,6 +61,7 @@ class RunState:
     handed_over: bool = False
     let_go: bool = False  # by a person who stopped it
     not_before: float = 0.0
+    waited_until: float = 0.0  # what the hop before had handed it over with: people were told so
     plan_parts: list[str] = field(default_factory=list)
     plan: Plan | None = None
     progress: dict[str, Progress] = field(default_factory=dict)
@@ -138,7 +139,7 @@ class RunState:
         self.idle_hops = self.idle_after(entry["at"]) if not {"not_before", "stopped_by"} & entry.keys() else 0
         self.got_on = False
         self.calls = {name: self.calls.get(name, 0) + entry["calls"].get(name, 0) for name in {**self.calls, **entry["calls"]}}
-        self.not_before = entry.get("not_before", 0.0)
+        self.not_before = self.waited_until = entry.get("not_before", 0.0)
         self.let_go = "stopped_by" in entry
         if self.let_go and self.stop is None:  # its owner may have left so soon that this is all it wrote of the stop
             rest, reason = OutcomeKind.DEFERRED.value, entry.get("stopped_by", "")

@@ -1,198 +1,166 @@
-"""What goes to a topic: a subject and a text that a person understands at a glance. Pure.
+"""What goes to a topic: one result, told in each form that its subscribers read. Pure.
 
-Built to the smaller of two services. Subject: UTF-8 without line breaks or control characters, under 100 characters for SNS, 512
-bytes for SMN, which 99 characters never reach. Text: both take 256 KB of UTF-8, subject and attributes among them. Whatever has to
-go, goes from the instances that are fine; the others are never left out. Every line passes `one_line`: names and texts of strangers
-cannot make one of their own.
+A subject is built to the smaller of two services: UTF-8 without line breaks or control characters, under 100 characters for SNS, 512
+bytes for SMN, which 99 characters never reach. The verdict stands first, then action, plan and region; a long name gives way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+import json
+from collections.abc import Mapping, Sequence
 
-from dcs_upkeep.domain.bounds import MESSAGE_BYTES, TEXT_BYTES, cut, size_of
-from dcs_upkeep.domain.model import REPORT_MARK, Location, OutcomeKind
+from dcs_upkeep.domain.bounds import DATA_BYTES, MAIL_BYTES, cut_in_json, size_in_json
+from dcs_upkeep.domain.model import REPORT_MARK, Location
 from dcs_upkeep.domain.ports import Message
-from dcs_upkeep.domain.problems import list_some, one_line
-from dcs_upkeep.reporting.bounded import brief_next
-from dcs_upkeep.reporting.report import InstanceReport, Report, matched_nothing
+from dcs_upkeep.domain.problems import one_line
+from dcs_upkeep.domain.reader import ENGLISH, Reader
+from dcs_upkeep.reporting.bounded import bounded_answer
+from dcs_upkeep.reporting.brief import brief, fitted, sms, telephoned
+from dcs_upkeep.reporting.groups import action_in_words
+from dcs_upkeep.reporting.mail import mail, sentence_of, step_lines
+from dcs_upkeep.reporting.report import Report
+from dcs_upkeep.reporting.steps import release_of
+from dcs_upkeep.reporting.urgency import Claim, Urgency, claims_of
+from dcs_upkeep.reporting.voice import Voice, voice_for
 
 MAX_SUBJECT = 99
-PART_MARK = 8  # as in (12/34)
-MAX_BYTES = MESSAGE_BYTES - 1_000  # what is left beside the subject and attributes
+MOST_CLAIMS = 3
+LEAST_NAME = 6
+MOST_WHO = 30
 MOST_RUNS = 50
-MOST_LOSING = 500
-MOST_WAVES = 20
-NEXT_BYTES = 20_000  # an event for thousands of instances stands in the answer alone
 
 
-def compose(report: Report, max_bytes: int = MAX_BYTES) -> tuple[Message, ...]:
-    """The report for a topic: one message, or several if what is not fine alone is longer than `max_bytes`."""
-    fine, not_fine = _sorted_out(report["instances"])
-    head, subject = _head(report), _subject(report)
-    told = [f"  {_line(row)}" for row in not_fine]
-    if _size([*head, *told]) > max_bytes:
-        told = list(_grouped(not_fine))
-    parts = _parts(head, told, max_bytes)
-    room = max_bytes - _size(parts[-1]) - 200
-    parts[-1] = [*parts[-1], *_fine_lines(fine, room)]
-    if len(parts) == 1:
-        return (message(subject, parts[0]),)
-    numbered = [(f"({number}/{len(parts)}) ", part) for number, part in enumerate(parts, start=1)]
-    return tuple(message(f"{mark}{subject}", part) for mark, part in numbered)
+def compose(report: Report, reader: Reader = ENGLISH) -> Message:
+    """The report for a topic."""
+    voice, claims = voice_for(reader), claims_of(report)
+    verdict = _verdict(report, claims, voice)
+    subject = _subject(report, verdict, voice)
+    return Message(
+        subject=subject,
+        text=mail(report, claims, verdict, voice),
+        brief=brief(report, claims, verdict, voice),
+        sms=sms(report, claims, subject, voice),
+        data=_data(report),
+        attributes=_attributes(report, claims[0].urgency),
+    )
 
 
-def progress(what: str, report: Report) -> Message:
-    """A short word while a run is under way."""
-    lines = (f"{REPORT_MARK}: {what}", "", f"Run: {report['run_id']}", _counted(report))
-    return message(f"DCS Upkeep {what}: {_about(report)}", lines)
+def progress(key: str, report: Report, reader: Reader = ENGLISH, **fields: object) -> Message:
+    """A short word while a run is under way. `key`: what happened, with its fields."""
+    voice = voice_for(reader)
+    said = voice.say(key, **fields)
+    subject = _subject(report, said, voice)
+    counts = voice.say("list").join(voice.say(f"count.{kind}", count=count) for kind, count in report["counts"].items())
+    lines = [f"{REPORT_MARK}: {subject}", *([voice.line("result", counts)] if counts else []), voice.line("run", report["run_id"])]
+    text = "\n".join(map(one_line, lines))
+    return Message(subject, text, fitted(lines), telephoned([subject]), _data(report), _attributes(report, Urgency.WAITING))
 
 
-def breaker_tripped(halt: Mapping[str, str], location: Location, failures: Mapping[str, int], most: int) -> Message:
+def breaker_tripped(
+    halt: Mapping[str, str], location: Location, failures: Mapping[str, int], most: int, reader: Reader = ENGLISH
+) -> Message:
     """The circuit breaker has pulled the halt lever: what failed, and what to copy to go on. `failures`: run -> failed or unknown."""
-    where, why = location.region or "no region", halt["reason"].removeprefix("circuit breaker: ")
-    release = f'{{"command": "release", "halt": "{halt["id"]}"}}'
+    voice, region = voice_for(reader), location.region or voice_for(reader).say("no_region")
+    why = voice.say("breaker.why", count=sum(failures.values()), most=most)
+    short = voice.say("breaker.short", count=sum(failures.values()))
+    step = release_of(halt["id"], "next.breaker")
+    subject = _short(voice.say("subject", verdict=voice.say("breaker"), about=voice.say("about", what=short, region=region)), MAX_SUBJECT)
+    runs = sorted(failures.items())
     lines = [
-        f"{REPORT_MARK}: HALTED by the circuit breaker",
-        "",
-        f"What:    no run that uses this journal begins anything new until a person releases {halt['id']}; what was sent is watched.",
-        f"Why:     {why}; UPKEEP_BREAKER is {most}.",
-        f"Where:   {where} / {location.project_id or 'no project'}",
-        f"Next:    Look at the instances that failed; when it is safe, send {release}",
-        f"         or: python -m dcs_upkeep release {halt['id']} --cloud",
-        f"When:    {halt['at']}",
-        "",
-        *(f"  {failed} failed or unknown in {run_id}" for run_id, failed in sorted(failures.items())[:MOST_RUNS]),
+        f"{REPORT_MARK}: {voice.say('breaker')}",
+        voice.line("what", voice.say("breaker.what", halt=halt["id"])),
+        voice.line("why", why),
+        voice.line_of(voice.say("label.where"), voice.say("where", region=region, project=location.project_id or "-")),
+        *step_lines(step, voice),
+        voice.line("when", voice.time(halt["at"])),
+        *(f"  {voice.say('breaker_runs', count=failed, run=run_id)}" for run_id, failed in runs[:MOST_RUNS]),
+        *([f"  {voice.say('and_more', count=len(runs) - MOST_RUNS, where=halt['id'])}"] if len(runs) > MOST_RUNS else []),
     ]
-    if len(failures) > MOST_RUNS:
-        lines.append(f"  ... and {len(failures) - MOST_RUNS} more")
-    return message(f"HALTED by the circuit breaker in {where}: {why}", lines)
+    data = {"notice": f"{REPORT_MARK}: HALTED by the circuit breaker", "halt": dict(halt), "failed": dict(runs[:MOST_RUNS])}
+    return Message(
+        subject=subject,
+        text=cut_in_json("\n".join(map(one_line, lines)), MAIL_BYTES),
+        brief=fitted(lines),
+        sms=telephoned([subject, sentence_of(step, voice), step.command]),
+        data=json.dumps(data, ensure_ascii=False),
+        attributes={"status": "halted", "urgency": Urgency.HALTED.value, "region": location.region},
+    )
 
 
-def _subject(report: Report) -> str:
-    repeated = "(repeated?) " if report.get("possibly_repeated") else ""
-    urgent = "ACTION NEEDED: " if report["next"].startswith("ACTION NEEDED") else "NOTHING MATCHED: " if matched_nothing(report) else ""
-    head, tail = f"{repeated}{urgent}DCS Upkeep {report['status']}: ", f" - {_counted(report)}"
-    # The name gives way, never the counts; a part's number takes some room as well.
-    return f"{head}{_about(report, MAX_SUBJECT - len(head) - len(tail) - PART_MARK)}{tail}"
+def subject_of(verdict: str, what: str, voice: Voice) -> str:
+    """A subject about no report: what stands first, then what it is about."""
+    return _short(one_line(f"{verdict}{voice.say('colon')}{what}"), MAX_SUBJECT)
 
 
-def _about(report: Report, room: int = MAX_SUBJECT) -> str:
-    """The action, the plan's name as far as it fits, and the region."""
-    action, name = report["plan"]["action"] or "event", " ".join(one_line(report["plan"]["name"] or "").split())
-    where = f" in {report['region'] or 'no region'}"
-    if name.split(" ")[0].casefold() == action:
-        action = ""  # "restart the caches" says it already
-    room -= len(action) + len(where) + 1
-    if _units(name) > room:
-        name = _subject_cut(name, room) if room > 6 else ""
-    return " ".join(part for part in (action, name) if part) + where
+def _verdict(report: Report, claims: Sequence[Claim], voice: Voice) -> str:
+    """What stands first: the most urgent, and what else is wrong, as far as there is room."""
+    lead = claims[0].urgency
+    quiet = {Urgency.REFUSED, Urgency.OK} if lead in (Urgency.APPROVE, Urgency.HALTED) else {Urgency.OK} if _is_wrong(lead) else set()
+    told = [_say(claim, voice) for claim in claims if claim.urgency not in quiet][:MOST_CLAIMS]
+    verdict = told[0]
+    for more in told[1:]:
+        longer = f"{verdict}{voice.say('comma')}{more}"
+        if _units(_fixed(report, longer, voice)) <= MAX_SUBJECT - LEAST_NAME:
+            verdict = longer
+    return voice.say("repeated", verdict=verdict) if report.get("possibly_repeated") else verdict
 
 
-def _counted(report: Report) -> str:
-    counts: Mapping[str, int] = report["counts"]
-    kinds = sorted((kind for kind in OutcomeKind if counts.get(kind)), key=lambda kind: kind.place)
-    return ", ".join(f"{counts[kind]} {kind.words}" for kind in kinds) or "no instance"
+def _is_wrong(lead: Urgency) -> bool:
+    return lead not in (Urgency.REFUSED, Urgency.WAITING, Urgency.PLANNED, Urgency.OK)
 
 
-def _head(report: Report) -> list[str]:
-    plan, trigger = report["plan"], report["trigger"]
-    waves = list_some((str(len(wave)) for wave in plan["waves"]), most=MOST_WAVES)
-    lines = [
-        f"{REPORT_MARK}: {report['status']}",
-        "",
-        f"What:    {plan['action'] or 'an event that is no request'}{' (dry run)' if plan['dry_run'] else ''}"
-        + (f", {plan['name']}" if plan["name"] else "")
-        + f", in {report['region'] or 'no region'} / {report['project_id'] or 'no project'}",
-        f"Result:  {_counted(report)}" + (f", in waves of {waves}" if waves else ""),
-        f"Next:    {brief_next(report, NEXT_BYTES)}",
-        f"When:    {report['started_at']} to {report['ended_at']}, {report['elapsed_s']:g} s"
-        + (f", over {report['hops'] + 1} invocations" if report["hops"] else ""),
-        f"Run:     {report['run_id']}",
-        f"Trigger: {trigger['kind']}"
-        + (f" by {trigger['principal']}" if trigger["principal"] else "")
-        + (f", requested by {report['requested_by']}" if report["requested_by"] else ""),
-    ]
-    if plan["digest"]:
-        lines.append(f"Digest:  {plan['digest']}" + (f", showing {plan['showing']}" if "showing" in plan else ""))
-    if report.get("possibly_repeated"):
-        lines.append("Note:    an earlier invocation may have sent this message already.")
-    lines += [f"Note:    {note}" for note in report["notes"]]
-    lines += [f"Problem: {row['path'] + ': ' if row['path'] else ''}{row['what']}. {row['fix']}" for row in report["problems"]]
-    losing = [row for row in report["instances"] if row["loses_data"] is not False and row["outcome"] == OutcomeKind.PLANNED]
-    if losing:
-        lines += [
-            "",
-            f"Data would be lost on {len(losing)}:",
-            *(f"  {row['name'] or ''} {row['instance_id']}" for row in losing[:MOST_LOSING]),
-        ]
-    if len(losing) > MOST_LOSING:
-        lines.append(f"  ... and {len(losing) - MOST_LOSING} more; the answer of the invocation names them")
-    return [*lines, ""]
+def _say(claim: Claim, voice: Voice) -> str:
+    fields = {name: _short(value, MOST_WHO) if isinstance(value, str) else value for name, value in claim.fields.items()}
+    return voice.say(claim.key, **fields)
 
 
-def _sorted_out(instances: Sequence[InstanceReport]) -> tuple[list[InstanceReport], list[InstanceReport]]:
-    """(fine, not fine), each in the order in which a reader wants them."""
-    ordered = sorted(instances, key=lambda row: (OutcomeKind(row["outcome"]).place, row["wave"] or 0))
-    fine = [row for row in ordered if OutcomeKind(row["outcome"]).fine]
-    return fine, [row for row in ordered if not OutcomeKind(row["outcome"]).fine]
+def _subject(report: Report, verdict: str, voice: Voice) -> str:
+    """The verdict, the action, the plan's name as far as it fits, and the region."""
+    fixed = _fixed(report, verdict, voice)
+    name = " ".join(one_line(report["plan"]["name"] or "").split())
+    action = report["plan"]["action"] or ""
+    room = MAX_SUBJECT - _units(fixed) - 1
+    if not name or room < LEAST_NAME:
+        return _short(fixed, MAX_SUBJECT)
+    if name.split(" ")[0].casefold() == action:  # "restart the caches" says it already
+        shown = _short(name, room + len(action) + 1)
+        return _short(_whole(report, verdict, shown, voice), MAX_SUBJECT)
+    shown = voice.say("words", action=action_in_words(report, voice.words), name=_short(name, room))
+    return _short(_whole(report, verdict, shown, voice), MAX_SUBJECT)
 
 
-def _line(row: InstanceReport) -> str:
-    wave = f", wave {row['wave']}" if row["wave"] else ""
-    guard = f" [{row['guard']}]" if row["guard"] else ""
-    line = f"{OutcomeKind(row['outcome']).words:13} {row['name'] or '-'} ({row['instance_id']}{wave}){guard}: {row['reason']}"
-    return cut(line, TEXT_BYTES)
+def _fixed(report: Report, verdict: str, voice: Voice) -> str:
+    """A subject without the plan's name."""
+    return _whole(report, verdict, action_in_words(report, voice.words), voice)
 
 
-def _grouped(instances: Iterable[InstanceReport]) -> Iterable[str]:
-    """The same with each reason once: outcome and reason, then bare IDs."""
-
-    def key(row: InstanceReport) -> tuple[str, str]:
-        return row["outcome"], row["reason"]
-
-    for (outcome, reason), group in groupby(sorted(instances, key=key), key):
-        yield f"  {OutcomeKind(outcome).words}: {reason}"
-        yield from (f"    {row['instance_id']}" for row in group)
+def _whole(report: Report, verdict: str, what: str, voice: Voice) -> str:
+    about = voice.say("about", what=what, region=report["region"] or voice.say("no_region"))
+    return voice.say("subject", verdict=verdict, about=about)
 
 
-def _parts(head: list[str], told: Sequence[str], max_bytes: int) -> list[list[str]]:
-    """Lines cut into messages that each fit; one if it can be. Every one begins as a report does, so that it is known for one."""
-    parts, size = [list(head)], _size(head)
-    if told:
-        parts[0].append("Not fine:")
-    for line in told:
-        if size + _size([line]) > max_bytes - 300:
-            parts.append([head[0], "", "Not fine, continued:"])
-            size = _size(parts[-1])
-        parts[-1].append(line)
-        size += _size([line])
-    return parts
+def _data(report: Report) -> str:
+    """The report for machines, cut to its share: `left_out` says what is missing and where it is."""
+    body = bounded_answer(dict(report), in_text=True, most=DATA_BYTES)
+    return json.dumps(body, ensure_ascii=False, default=str) if size_in_json(json.dumps(body)) <= DATA_BYTES else json.dumps(_least(report))
 
 
-def _fine_lines(fine: Sequence[InstanceReport], room: int) -> list[str]:
-    """As many of the instances that are fine as fit, and how many were left out."""
-    if not fine:
-        return []
-    lines = ["", "Fine:"]
-    size = _size(lines)
-    for number, row in enumerate(fine):
-        line = f"  {_line(row)}"
-        size += _size([line])
-        if size > room:
-            return [*lines, f"  ... and {len(fine) - number} more that are fine, left out here to fit the topic's limit"]
-        lines.append(line)
-    return lines
+def _least(report: Report) -> dict[str, object]:
+    """What is always short enough."""
+    return {key: report[key] for key in ("report_version", "run_id", "status", "counts")}
 
 
-def _size(lines: Iterable[str]) -> int:
-    return sum(size_of(line) + 1 for line in lines)
-
-
-def message(subject: str, lines: Iterable[str]) -> Message:
-    """A message as every channel takes it: a subject that fits, and one line for each line."""
-    return Message(_subject_cut(one_line(" ".join(subject.split())), MAX_SUBJECT), "\n".join(one_line(line) for line in lines))
+def _attributes(report: Report, urgency: Urgency) -> dict[str, str]:
+    """For filter policies: the same words in every language. What is not known is left out."""
+    plan = report["plan"]
+    found = {
+        "status": report["status"],
+        "urgency": urgency.value,
+        "action": plan["action"] or "",
+        "plan": plan["name"] or "",
+        "region": report["region"],
+    }
+    return {name: one_line(value) for name, value in found.items() if value}
 
 
 def _units(text: str) -> int:
@@ -200,7 +168,8 @@ def _units(text: str) -> int:
     return len(text) + sum(1 for sign in text if sign > "\uffff")
 
 
-def _subject_cut(text: str, most: int) -> str:
+def _short(text: str, most: int) -> str:
+    text = one_line(" ".join(text.split()))
     if _units(text) <= most:
         return text
     kept = text[: most - 3]

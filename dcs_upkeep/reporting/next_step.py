@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,9 @@ from dcs_upkeep.domain.request import Request
 from dcs_upkeep.domain.run import short_id
 
 NOT_ON_RECORD = "Mend the journal and make the dry run again: what it shows could not be put on record, so no event can approve it yet."
+
+LEFT = frozenset({OutcomeKind.DEFERRED, OutcomeKind.NOT_ATTEMPTED})
+_HALT_ID = re.compile(r"halt '([^']{1,80})' is in force")
 
 UNREAD = "Make the dry run again: of some instances it could not be read what would be lost, so no event can approve it yet."
 
@@ -32,8 +36,8 @@ def approving(request: Request, plan: Plan, plan_name: str | None) -> dict[str, 
 
 
 def rest_event(request: Request, outcomes: Sequence[Outcome], plan: Plan) -> dict[str, Any]:
-    """The event for what was deferred, its error budget reduced by the failures so far."""
-    rest = [one.instance_id for one in outcomes if one.outcome is OutcomeKind.DEFERRED]
+    """The event for what was left (deferred, or not attempted), its error budget reduced by the failures so far."""
+    rest = [one.instance_id for one in outcomes if one.outcome in LEFT]
     failures = sum(1 for one in outcomes if one.outcome in (OutcomeKind.FAILED, OutcomeKind.UNKNOWN))
     event = event_without(request, "select", "plan", "approve", action=plan.action.value, instances=rest)
     event["rollout"] = {**event.get("rollout", {}), "max_failures": max(0, plan.max_failures - failures)}
@@ -66,14 +70,17 @@ def next_step(
         case RunStatus.HALTED if plan.refusal is not None:
             return plan.refusal.next
         case RunStatus.HALTED:
-            return f"Release the halt when it is safe, then send the rest again.{why}"
+            found = _HALT_ID.match(stop_reason or "")
+            release = f": {json_line({'command': 'release', 'halt': found[1]})}" if found else ""
+            return f"Release the halt when it is safe{release}; then send the rest{_rest(request, outcomes, plan)}.{why}"
         case RunStatus.DEFERRED:
             return f"ACTION NEEDED: send this event for the rest: {json_line(rest_event(request, outcomes, plan))}{why}"
         case RunStatus.RUNNING:
             return "Wait for the report of the run that is under way."
         case RunStatus.FAILED | RunStatus.PARTIAL:
             if not_fine := _not_fine(counts):
-                return f"Read the reasons of what is not fine: {not_fine}.{why}"
+                rest = _rest(request, outcomes, plan)
+                return f"Read the reasons of what is not fine: {not_fine}.{f' When it is safe, send the rest{rest}.' if rest else ''}{why}"
             return f"Look at the {counts[OutcomeKind.ACCEPTED]} accepted instance(s) in the console: their effect was not seen.{why}"
 
 
@@ -89,6 +96,13 @@ def stopped_step(run_id: str, *, resumes: bool, sent: bool) -> str:
     if sent:
         return "What was not attempted is left as it is: to have it done, send a new event for those instances."
     return "Nothing was sent. To have it done, send the event again."
+
+
+def _rest(request: Request, outcomes: Sequence[Outcome], plan: Plan) -> str:
+    """The event for what was left, to stand after `send the rest`; empty if nothing was."""
+    if not any(one.outcome in LEFT for one in outcomes):
+        return ""
+    return f": {json_line(rest_event(request, outcomes, plan))}"
 
 
 def _asks_for_approval(plan: Plan) -> bool:

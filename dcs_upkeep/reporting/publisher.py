@@ -34,9 +34,9 @@ def publish(ports: Ports, report: Report, writer: RunWriter | None = None, *, on
         if writer is not None:
             _note(ports, lambda name=topic.name: writer.publishing(name, status))  # type: ignore[misc]  # a default binds it
         try:
-            for message in messages.compose(shown):
-                message_id = topic.publish(message)
-                ports.log("topic.published", topic=topic.name, message_id=message_id, subject=message.subject)
+            message = messages.compose(shown, ports.reader)
+            message_id = topic.publish(message)
+            ports.log("topic.published", topic=topic.name, message_id=message_id, subject=message.subject)
         except Exception as err:  # whatever a topic does, the others still get the report
             _failed(ports, report, topic.name, err)
             continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dcs_upkeep.domain.actions import Action
+from dcs_upkeep.domain.model import REPORT_MARK
 from dcs_upkeep.domain.problems import list_some
 from dcs_upkeep.domain.request import Request
 from dcs_upkeep.triggers import foreign_aws, foreign_huawei
@@ -89,9 +90,14 @@ def recognise(event: Mapping[str, Any]) -> Foreign | None:
     return None
 
 
+def is_own_notice(value: Mapping[str, object]) -> bool:
+    """Whether this is what this tool tells machines beside its reports, such as that the circuit breaker has tripped."""
+    return isinstance(notice := value.get("notice"), str) and notice.startswith(REPORT_MARK)
+
+
 def look_closer(value: Mapping[str, Any]) -> Foreign | None:
     """What an object looks like that is no service's event for sure; None if it may be meant for us, and is only wrong."""
-    if "report_version" in value or _is_addressed(value):
+    if "report_version" in value or is_own_notice(value) or _is_addressed(value):
         return None
     for row in GENERAL:
         if row.fits(value):

@@ -15,7 +15,7 @@ from dcs_upkeep.domain.problems import first_problems, join, shorten, suggest_or
 from dcs_upkeep.domain.request import Request, parse_request
 from dcs_upkeep.domain.run import ControlCommand, RunSpec
 from dcs_upkeep.triggers.delivery import DeliveryItem, Ignored, Invalid, RunIdScope, StartRun
-from dcs_upkeep.triggers.foreign import Foreign, by_source
+from dcs_upkeep.triggers.foreign import Foreign, by_source, is_own_notice
 from dcs_upkeep.triggers.json_input import looks_like_json
 from dcs_upkeep.triggers.plans_file import PlansFile
 
@@ -102,7 +102,7 @@ class PayloadParser:
             value = {"plan": value.strip()}
         if not isinstance(value, dict):
             return self.refuse(trigger, path, f"a request must be a JSON object, not {shorten(value)}")
-        if "report_version" in value and "run_id" in value:
+        if ("report_version" in value and "run_id" in value) or is_own_notice(value):
             return self._own_report(trigger)
         if "command" in value or "resume" in value:
             return self._control(value, path, trigger)

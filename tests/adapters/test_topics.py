@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
 from dcs_upkeep.adapters.account import own_account
-from dcs_upkeep.adapters.topics import build_topics
+from dcs_upkeep.adapters.topics import build_topics, sns
+from dcs_upkeep.domain.bounds import DATA_BYTES, MAIL_BYTES, cut_in_json
 from dcs_upkeep.domain.deadline import ENDLESS
 from dcs_upkeep.domain.errors import CloudError
 from dcs_upkeep.domain.model import Credentials
@@ -17,7 +19,15 @@ from dcs_upkeep.domain.ports import Message
 from dcs_upkeep.local.emulator import Emulator, Fault
 
 URN = "urn:smn:cn-north-4:0123456789abcdef0123456789abcdef:reports"
-MESSAGE = Message("DCS Upkeep succeeded", "DCS Upkeep report: succeeded\n\nall is well")
+REPORT = '{"report_version": 1, "run_id": "r"}'
+MESSAGE = Message(
+    subject="ok 3 of 3: restart nightly in cn-north-4",
+    text="DCS Upkeep report: ok 3 of 3\n\nall is well",
+    brief="DCS Upkeep report: ok 3 of 3",
+    sms="ok 3 of 3",
+    data=REPORT,
+    attributes={"status": "succeeded", "urgency": "ok", "region": "cn-north-4", "plan": "每周 重启", "action": "restart"},
+)
 
 
 def topic(name: str, emu: Emulator | None = None) -> Any:
@@ -26,21 +36,76 @@ def topic(name: str, emu: Emulator | None = None) -> Any:
     return made
 
 
-def test_smn_gets_subject_and_text() -> None:
+def test_smn_gets_a_form_for_each_protocol() -> None:
     with Emulator([], topics=[URN], security_token="token") as emu:
         assert topic(URN, emu).publish(MESSAGE)
         (sent,) = emu.truth.messages
-        assert (sent.topic_urn, sent.subject, sent.body["message"]) == (URN, MESSAGE.subject, MESSAGE.text)
+        assert (sent.topic_urn, sent.subject, sent.undelivered) == (URN, MESSAGE.subject, [])
+        assert {protocol: sent.text(protocol) for protocol in ("default", "email", "sms")} == {
+            "default": MESSAGE.brief,
+            "email": MESSAGE.text,
+            "sms": MESSAGE.sms,
+        }
+        assert {sent.text(protocol) for protocol in ("http", "https", "functiongraph", "functionstage")} == {REPORT}
+        robots = {protocol: json.loads(sent.text(protocol)) for protocol in ("dingding", "feishu", "wechat", "welink")}
+        assert {robot["msgType"] for robot in robots.values()} == {"text"}
+        assert robots["dingding"]["content"] == MESSAGE.text
+        assert robots["wechat"]["content"] == MESSAGE.brief
+        assert set(sent.forms) == {"default", "email", "sms", "http", "https", "functiongraph", "functionstage", *robots}
+
+
+def test_smn_gets_attributes_in_the_signs_that_it_takes() -> None:
+    with Emulator([]) as emu:
+        topic(URN, emu).publish(MESSAGE)
+        rows = emu.truth.messages[0].body["message_attributes"]
+        assert isinstance(rows, list)
+        assert {row["name"]: row["value"] for row in rows} == {
+            "status": "succeeded",
+            "urgency": "ok",
+            "region": "cn_north_4",
+            "plan": "每周_重启",
+            "action": "restart",
+        }
+
+
+@pytest.mark.parametrize("text", ["short", '"\\' * 40_000, "每" * 26_000, "\n" * 40_000, "\U0001f600" * 20_000])
+def test_whatever_stands_in_it_a_message_stays_within_256_kb(text: str, aws: str) -> None:
+    """Each form is JSON in JSON, where a quote takes four bytes, and all of them share one limit."""
+    whole = Message("s" * 99, cut_in_json(text, MAIL_BYTES), text[:1_900], text[:490], json.dumps({"a": text[:8_000]})[:DATA_BYTES])
+    with Emulator([]) as emu:
+        topic(URN, emu).publish(whole)
+        (sent,) = emu.truth.messages
+        assert "message_structure" in sent.body
+        assert {"dingding", "feishu", "wechat"} & set(sent.undelivered) == set()
+    arn = boto3.client("sns", region_name="eu-central-1").create_topic(Name="reports")["TopicArn"]
+    assert topic(arn).publish(whole)
+
+
+def test_a_message_that_has_one_text_alone_still_has_every_form() -> None:
+    with Emulator([]) as emu:
+        topic(URN, emu).publish(Message("【a】 b", "DCS Upkeep report: x"))
+        (sent,) = emu.truth.messages
+        assert sent.text("default") == sent.text("email") == sent.text("https") == "DCS Upkeep report: x"
+        assert sent.text("sms") == "(a) b"
+        assert sent.undelivered == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "SMN.0021"), (403, "SMN.0009")])
+def test_where_smn_refuses_the_forms_people_are_told_all_the_same(status: int, code: str) -> None:
+    with Emulator([], faults=[Fault("publish", "error", status=status, code=code)]) as emu:
+        assert topic(URN, emu).publish(MESSAGE)
+        (sent,) = emu.truth.messages
+        assert (sent.subject, sent.body.get("message"), "message_structure" in sent.body) == (MESSAGE.subject, MESSAGE.text, False)
 
 
 def test_a_name_in_another_script_arrives_in_the_subject(aws: str) -> None:
     """SMN takes 512 bytes of UTF-8, SNS under 100 characters."""
-    chinese = Message("DCS Upkeep succeeded: restart 每周重启会话缓存", "DCS Upkeep report: 每周重启会话缓存")
+    chinese = Message("正常3/3：重启 每周重启会话缓存（cn-north-4）", "DCS Upkeep report: 每周重启会话缓存")
     with Emulator([], topics=[URN]) as emu:
         topic(URN, emu).publish(chinese)
-        assert (emu.truth.messages[0].subject, emu.truth.messages[0].body["message"]) == (chinese.subject, chinese.text)
+        assert (emu.truth.messages[0].subject, emu.truth.messages[0].text()) == (chinese.subject, chinese.text)
     arn = boto3.client("sns", region_name="eu-central-1").create_topic(Name="reports")["TopicArn"]
-    assert topic(arn).publish(Message("每" * 99, "每" * 80_000))
+    assert topic(arn).publish(Message("每" * 99, "每" * 26_000))
 
 
 @pytest.mark.parametrize(("kind", "word"), [("403", "smn:topic:publish"), ("401", "401")])
@@ -94,7 +159,7 @@ def test_no_more_time_is_taken_than_is_left() -> None:
         assert emu.truth.count("publish") == 1
 
 
-def test_sns_gets_subject_and_text(aws: str) -> None:
+def test_sns_gets_a_form_for_each_protocol_and_attributes(aws: str) -> None:
     client, queue = boto3.client("sns", region_name="eu-central-1"), boto3.client("sqs", region_name="eu-central-1")
     arn = client.create_topic(Name="reports")["TopicArn"]
     url = queue.create_queue(QueueName="reader")["QueueUrl"]
@@ -102,7 +167,31 @@ def test_sns_gets_subject_and_text(aws: str) -> None:
     message_id = topic(arn).publish(MESSAGE)
     got = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     bodies = {body["MessageId"]: body for body in (json.loads(one["Body"]) for one in got)}  # a slow answer makes it two of them
-    assert (bodies[message_id]["Subject"], bodies[message_id]["Message"]) == (MESSAGE.subject, MESSAGE.text)
+    body = bodies[message_id]
+    assert (body["Subject"], body["Message"]) == (MESSAGE.subject, REPORT)
+    assert {name: row["Value"] for name, row in body["MessageAttributes"].items()} == MESSAGE.attributes
+    assert json.loads(sns.structure_of(MESSAGE)) == {
+        "default": MESSAGE.brief,
+        "email": MESSAGE.text,
+        "sms": MESSAGE.sms,
+        **dict.fromkeys(("lambda", "sqs", "http", "https"), REPORT),
+    }
+
+
+@pytest.mark.parametrize(("urgency", "heard"), [("down", 1), ("ok", 0)])
+def test_a_filter_policy_of_sns_lets_through_what_is_urgent(aws: str, urgency: str, heard: int) -> None:
+    client, queue = boto3.client("sns", region_name="eu-central-1"), boto3.client("sqs", region_name="eu-central-1")
+    arn = client.create_topic(Name=f"reports-{urgency}")["TopicArn"]
+    url = queue.create_queue(QueueName=f"woken-{urgency}")["QueueUrl"]
+    policy = json.dumps({"urgency": [{"anything-but": ["ok", "planned", "waiting"]}]})
+    client.subscribe(
+        TopicArn=arn,
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:eu-central-1:123456789012:woken-{urgency}",
+        Attributes={"FilterPolicy": policy},
+    )
+    topic(arn).publish(replace(MESSAGE, attributes={"urgency": urgency}))
+    assert bool(queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages")) is bool(heard)
 
 
 def test_an_sns_refusal_names_code_and_permission(aws: str) -> None:

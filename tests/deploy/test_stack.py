@@ -123,7 +123,7 @@ def test_what_the_schedule_sends_is_carried_out_to_its_report(deployed: Deployed
     assert report["counts"] == {"completed": 4}
     assert report["trigger"]["kind"] == "scheduler"
     (message,) = client("sqs").receive_message(QueueUrl=reader)["Messages"]
-    assert json.loads(message["Body"])["Subject"].startswith("DCS Upkeep succeeded")
+    assert json.loads(message["Body"])["Subject"].startswith("ok 4 of 4")
     streams = {item["stream"]["S"] for item in client("dynamodb").scan(TableName=stack.made["JournalTable"])["Items"]}
     assert f"run/{report['run_id']}" in streams
 

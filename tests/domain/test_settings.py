@@ -50,6 +50,8 @@ def test_an_address_with_a_password_is_not_repeated(name: str) -> None:
         ("UPKEEP_PLANS_ONLY", "1", "plans_only", True),
         ("UPKEEP_NOTIFY", "start,wave", "notify", ("start", "wave")),
         ("UPKEEP_TOPICS", "urn:smn:r:p:t,urn:smn:r:p:t", "topics", ("urn:smn:r:p:t",)),
+        ("UPKEEP_LANGUAGE", "zh_cn", "language", "zh-CN"),
+        ("UPKEEP_TIMEZONE", "Asia/Shanghai", "timezone", "Asia/Shanghai"),
     ],
 )
 def test_texts_become_values(name: str, text: str, field: str, value: object) -> None:
@@ -61,6 +63,22 @@ def test_a_misspelt_name_in_the_object_is_told_the_right_one() -> None:
         read_settings({"UPKEEP_SETTINGS": '{"UPKEEP_POL_S": 7}'}.get)
     with pytest.raises(SettingsError, match="settings table"):
         read_settings({"UPKEEP_SETTINGS": '{"x": 7}'}.get)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fix"),
+    [
+        ("UPKEEP_TIMEZONE", "Asia/Shangai", "Did you mean Asia/Shanghai? Write an IANA name"),
+        ("UPKEEP_TIMEZONE", "the moon's", "Write an IANA name such as Asia/Shanghai or UTC."),
+        ("UPKEEP_TIMEZONE", "../../etc/passwd", "Write an IANA name"),
+        ("UPKEEP_LANGUAGE", "de", "Write en or zh-CN."),
+    ],
+)
+def test_who_reads_is_refused_with_what_to_write(name: str, text: str, fix: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({name: text}.get)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.fix.startswith(fix)) == (name, True)
 
 
 @pytest.mark.parametrize(

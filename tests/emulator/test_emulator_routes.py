@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkdcs.v2 import ListBackgroundTaskRequest, ListConfigurationsRequest, ListInstancesRequest, ShowInstanceRequest
@@ -228,8 +230,36 @@ def test_a_thousand_instances_are_one_page_on_one_connection(start, connect):
         ({"subject": "s"}, 403, "SMN.0009"),
         ({"subject": "s", "message": "é" * (128 * 1024 + 1)}, 403, "SMN.0009"),
         ({"message_structure": '{"email": "no default"}', "message": "m"}, 400, "SMN.0021"),
+        ({"message_structure": '{"default": "m", "pigeon": "p"}'}, 400, "SMN.0021"),
+        ({"message_structure": '{"default": "m", "email": {"a": 1}}'}, 400, "SMN.0021"),
+        ({"message_structure": '{"default": "m"'}, 400, "SMN.0021"),
+        ({"message_structure": '{"default": "' + "m" * 262_144 + '"}'}, 400, "SMN.0021"),
+        ({"message_structure": '{"default": "m", "wechat": "m"}'}, 400, "SMN.0021"),
+        ({"message_structure": '{"default": "m", "welink": "{\\"msgType\\": \\"markdown\\"}"}'}, 400, "SMN.0021"),
+        ({"message": "m", "message_attributes": [{"name": "a", "type": "STRING", "value": "cn-north-4"}]}, 403, "SMN.0009"),
+        ({"message": "m", "message_attributes": [{"name": "A", "type": "STRING", "value": "a"}]}, 403, "SMN.0009"),
+        ({"message": "m", "message_attributes": [{"name": "smn_a", "type": "STRING", "value": "a"}]}, 403, "SMN.0009"),
+        ({"message": "m", "message_attributes": [{"name": "a", "type": "STRING", "value": "a" * 33}]}, 403, "SMN.0009"),
+        ({"message": "m", "message_attributes": [{"name": f"a{n}", "type": "STRING", "value": "a"} for n in range(11)]}, 403, "SMN.0009"),
     ],
-    ids=["subject bytes", "empty", "absent", "message bytes", "structure"],
+    ids=[
+        "subject bytes",
+        "empty",
+        "absent",
+        "message bytes",
+        "no default",
+        "unknown protocol",
+        "no text",
+        "no JSON",
+        "structure bytes",
+        "robot without type",
+        "robot of another type",
+        "attribute's value",
+        "attribute's name",
+        "reserved name",
+        "long value",
+        "eleven attributes",
+    ],
 )
 def test_smn_refuses_bad_input_and_keeps_nothing(start, connect, fleet, body, status, code):
     """SMN counts bytes and answers 403 for bad input, which looks like a missing permission."""
@@ -253,6 +283,16 @@ def test_smn_keeps_what_is_published(start, connect, fleet):
     assert message.body["time_to_live"] == "60"
     assert (response.message_id, bool(response.request_id)) == (message.message_id, True)
     assert emu.truth.count("publish") == 1
+
+
+def test_smn_keeps_what_each_protocol_gets_and_says_what_would_not_arrive(start, connect, fleet):
+    """SMN takes an SMS that a telephone company throws away, and a text that a robot refuses."""
+    emu = start(fleet)
+    forms = {"default": "for all", "sms": "[x]", "wechat": json.dumps({"msgType": "text", "content": "é" * 1_025})}
+    publish(connect(emu, SmnClient), {"message_structure": json.dumps(forms)})
+    (message,) = emu.truth.messages
+    assert (message.message, message.text("email"), message.text("sms")) == ("for all", "for all", "[x]")
+    assert message.undelivered == ["sms", "wechat"]
 
 
 def test_an_unknown_topic_is_404_when_topics_are_named(start, connect, fleet):

@@ -55,7 +55,7 @@ def test_sixty_thousand_bad_ids_are_twenty_problems_and_a_count() -> None:
         assert len(text) < 50_000
         assert max(map(len, text.splitlines())) <= 200_000
         (message,) = w.emu.truth.messages
-        assert len(message.body["message"].encode()) < 20_000
+        assert len(message.text().encode()) < 20_000
         assert isinstance(err, RefusedError)
         assert len(str(err).encode()) <= 8_000
         (line,) = [one for one in lines if one["event"] == "run.reported"]
@@ -76,8 +76,8 @@ def test_a_refusal_of_two_thousand_is_bounded_and_says_where_the_event_is() -> N
         (line,) = [one for one in lines if one["event"] == "run.reported"]
         assert line["left_out"]
         assert approve in line["next"]
-        assert all(len(one.body["message"].encode()) <= 250_000 for one in w.emu.truth.messages)
-        assert approve in w.emu.truth.messages[0].body["message"]
+        assert all(len(str(one.body["message_structure"]).encode()) <= 250_000 for one in w.emu.truth.messages)
+        assert approve in w.emu.truth.messages[0].text()
         shown = err.report["next"]
         assert isinstance(shown, str)
         assert json.JSONDecoder().raw_decode(shown, shown.index("{"))[0] == {**event, "approve": approve}, "it stands where it fits"
@@ -116,10 +116,8 @@ def test_a_name_arrives_in_its_own_script_and_forges_no_line() -> None:
         report = w.run({"action": "restart", "instances": w.ids, "name": "每周重启会话缓存", "requested_by": "ops\r\nNext:    nothing"})
         (message,) = w.emu.truth.messages
         assert "每周重启会话缓存" in message.subject
-        assert all(line.isprintable() for line in message.body["message"].splitlines())
-        assert not [
-            line for line in message.body["message"].splitlines() if line.startswith(("Next:    nothing", "Result:  2 completed\u202e"))
-        ]
+        assert all(line.isprintable() for line in message.text().splitlines())
+        assert not [line for line in message.text().splitlines() if line.startswith(("Next:    nothing", "Result:  2 completed"))]
         assert report["requested_by"] == "ops??Next:    nothing"
 
 
@@ -128,14 +126,14 @@ def test_of_a_hundred_misdirected_events_the_topics_hear_once() -> None:
         for n in range(100):
             report = w.refused({f"surprise-{n}": n, "unheard": "x" * n})  # whoever sends it may write what he likes
         assert len(w.emu.truth.messages) == 1
-        assert "further events of this kind" in w.emu.truth.messages[0].body["message"]
+        assert "further events of this kind" in w.emu.truth.messages[0].text()
         assert any("topics were not told" in note for note in report["notes"])
         assert [one["times"] for one in w.log.named("refusal.counted")] == list(range(2, 101))
         w.refused({"action": "restart", "instances": ["x"]})
         assert len(w.emu.truth.messages) == 2, "another kind is another message"
         w.clock.sleep(3_600)
         w.refused({"surprise": 0, "unheard": ""})
-        assert "99 more of this kind were refused" in w.emu.truth.messages[2].body["message"]
+        assert "99 more of this kind were refused" in w.emu.truth.messages[2].text()
 
 
 def test_bad_values_of_one_kind_are_one_kind() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dcs_upkeep.adapters.journals.memory import MemoryJournal
 from dcs_upkeep.domain.errors import JournalError
+from dcs_upkeep.domain.model import REPORT_MARK
 from tests.end_to_end.test_exactly_once import hop
 from tests.world import Fault, TimedHost, World, make_fleet, world
 
@@ -45,7 +46,7 @@ def halts(w: World) -> list[str]:
 
 def told(w: World) -> list[Any]:
     """The messages that say so."""
-    return [one for one in w.emu.truth.messages if one.subject.startswith("HALTED by the circuit breaker")]
+    return [one for one in w.emu.truth.messages if "UPKEEP_BREAKER is" in one.text()]
 
 
 def noted(w: World) -> list[tuple[str, list[str]]]:
@@ -124,9 +125,12 @@ def test_every_topic_is_told_whatever_notify_says(notify: str) -> None:
     with world(failing(5), journal=True, settings={"UPKEEP_NOTIFY": notify} if notify else {}) as w:
         restart(w, 0, 5, "night")
         (message,) = told(w)
-        assert '{"command": "release", "halt": "halt-0"}' in message.message
-        assert "night" in message.message
-        assert message.message.startswith("DCS Upkeep report")  # or a function that hears its own topic would take it for a request
+        assert message.subject.startswith("HALTED by the circuit breaker: 5 failed or unknown within an hour")
+        assert 'Send: {"command":"release","halt":"halt-0"}' in message.text()
+        assert "5 failed or unknown in direct:night" in message.text()
+        # Or a function that hears its own topic would take it for a request.
+        assert message.text().startswith(REPORT_MARK)
+        assert json.loads(message.text("functiongraph"))["notice"].startswith(REPORT_MARK)
 
 
 def test_a_release_lets_go_and_counting_begins_anew() -> None:

@@ -206,9 +206,9 @@ def test_no_secret_in_any_line_report_or_message() -> None:
 @pytest.mark.parametrize(
     ("notify", "subjects"),
     [
-        ("start,wave,end", ["started", "wave 1 of 2 settled", "wave 2 of 2 settled", "succeeded"]),
+        ("start,wave,end", ["started", "wave 1 of 2 settled", "wave 2 of 2 settled", "ok 3 of 3"]),
         ("stop", []),
-        ("end", ["succeeded"]),
+        ("end", ["ok 3 of 3"]),
     ],
 )
 def test_topics_are_told_when_the_setting_says(notify: str, subjects: list[str]) -> None:
@@ -224,4 +224,4 @@ def test_a_run_that_was_stopped_and_a_refusal_are_told_in_any_case() -> None:
         w.emu.edit(w.ids[0], ends_in="ERROR")
         w.run({"action": "restart", "instances": w.ids})
         w.refused({"action": "reboot"})
-        assert [message.subject.split(":")[0] for message in w.emu.truth.messages] == ["DCS Upkeep failed", "DCS Upkeep rejected"]
+        assert [message.subject.split(":")[0] for message in w.emu.truth.messages] == ["DOWN 1 of 3, STOPPED after wave 1", "refused"]

@@ -137,7 +137,7 @@ def test_out_of_time_without_a_journal_defers_with_the_event_for_the_rest() -> N
         report = w.run({"action": "restart", "instances": w.ids, "rollout": {"canary": 2, "max_failures": 3}}, left_s=40)
         assert report["status"] == "deferred"
         assert report["next"].startswith("ACTION NEEDED")
-        assert w.emu.truth.messages[-1].subject.startswith("ACTION NEEDED")
+        assert w.emu.truth.messages[-1].subject.startswith("CHECK 2 not seen to be back, ACTION NEEDED: restart")
         assert '"max_failures":3' in report["next"]
         rest = [one for one in w.ids if one in report["next"]]
         assert rest == w.ids[2:]

@@ -46,7 +46,7 @@ def test_a_run_shows_its_waves_its_notification_and_its_end(tmp_path: Path) -> N
         "nothing real is touched",
         "wave 1: sent 3",
         "wave 2: 3 completed",
-        "published: DCS Upkeep succeeded",
+        "published: ok 6 of 6: restart",
         "succeeded: 6 completed",
         "next: Nothing to do.",
     ):

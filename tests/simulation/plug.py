@@ -154,7 +154,7 @@ def is_a_fault_of_ours(err: BaseException) -> bool:
 
 def text_of(message: Any) -> str:
     """All words of one message to a topic."""
-    return f"{message.subject}\n{message.text}"
+    return f"{message.subject}\n{message.text}\n{message.data}"
 
 
 def approval_in(report: Mapping[str, Any]) -> str | None:
@@ -181,12 +181,12 @@ def plan_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def told_in(text: str) -> tuple[str, str, dict[str, str]] | None:
-    """Run id, status, and instance -> outcome, as far as a message's text tells them; None if it is no report."""
-    run_id, status = re.search(r"^Run: +(\S+)", text, re.MULTILINE), re.search(r"^DCS Upkeep report: (\w+)$", text, re.MULTILINE)
-    if not run_id or not status:
+    """Run id, status, and instance -> outcome, as the form for machines tells them; None if it is no report."""
+    last = text.rpartition("\n")[2]
+    report = json.loads(last) if last.startswith("{") else {}
+    if "report_version" not in report or text.startswith(("started", "wave ")):
         return None
-    rows = re.findall(r"^  ([a-z]+(?: attempted)?) +\S+ \(([0-9a-f-]{36})", text, re.MULTILINE)
-    return run_id[1], status[1], {instance_id: outcome.replace(" ", "_") for outcome, instance_id in rows}
+    return report["run_id"], report["status"], {row["instance_id"]: row["outcome"] for row in report["instances"]}
 
 
 def wanted_outcomes() -> frozenset[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 
 from .exchange import Answer, Call, Route, smn_error
+from .smn_forms import MAX_MESSAGE_BYTES, attributes_problem, read_object, structure_problem
 from .truth import Message, Truth
 
 UNCONFIRMED, CONFIRMED = 0, 1
 MAX_SUBJECT_BYTES = 512
 MAX_PAGE = 100
-MAX_MESSAGE_BYTES = 256 * 1024
 
 
 class SmnService:
@@ -63,10 +62,13 @@ class SmnService:
         topic_urn = call.path_values["topic_urn"]
         if self._topics is not None and topic_urn not in self._topics:
             return smn_error(404, "SMN.0006", "Topic not found.", request_id)
-        body = _read_object(call.body)
+        body = read_object(call.body)
         subject, text = body.get("subject"), _text_of(body)
-        if "message_structure" in body and text is None:
-            return smn_error(400, "SMN.0021", "MessageStructure is invalid.", request_id)
+        if "message_structure" in body and (why := structure_problem(body["message_structure"])):
+            return smn_error(400, "SMN.0021", f"MessageStructure is invalid: {why}.", request_id)
+        # (Which code these have is on no public page.)
+        if why := attributes_problem(body.get("message_attributes")):
+            return smn_error(403, "SMN.0009", f"Invalid message: {why}.", request_id)
         # Bad input is 403 at SMN, not 400 (SMN error codes).
         if subject is not None and (not isinstance(subject, str) or len(subject.encode()) > MAX_SUBJECT_BYTES):
             return smn_error(403, "SMN.0008", "Invalid subject.", request_id)
@@ -83,16 +85,7 @@ class SmnService:
 def _text_of(body: Mapping[str, object]) -> str | None:
     """The text that goes out: message_structure beats template beats message."""
     if "message_structure" in body:
-        text = _read_object(body["message_structure"]).get("default")
+        text = read_object(body["message_structure"]).get("default")
     else:
         text = body.get("message_template_name", body.get("message"))
     return text if isinstance(text, str) else None
-
-
-def _read_object(text: object) -> Mapping[str, object]:
-    """The JSON object in `text`, or an empty one: what is missing is then refused by its own rule."""
-    try:
-        document = json.loads(text) if isinstance(text, (str, bytes)) else None
-    except ValueError:
-        document = None
-    return document if isinstance(document, dict) else {}

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from .smn_forms import read_object, undelivered
+
 
 @dataclass
 class Record:
@@ -85,6 +87,22 @@ class Message:
     message_id: str
     at: float
     body: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def forms(self) -> Mapping[str, str]:
+        """Protocol -> what its subscribers get; `default` for all others."""
+        if "message_structure" not in self.body:
+            return {"default": self.message}
+        return {protocol: str(form) for protocol, form in read_object(self.body["message_structure"]).items()}
+
+    def text(self, protocol: str = "email") -> str:
+        """What the subscribers of one protocol get."""
+        return self.forms.get(protocol, self.forms["default"])
+
+    @property
+    def undelivered(self) -> list[str]:
+        """Protocols whose subscribers would not get it, since it breaks a rule that SMN does not check."""
+        return undelivered(self.forms)
 
 
 @dataclass
