@@ -9,7 +9,7 @@ override TARGET := $(PYTHON)
 override PYTHON := python3
 endif
 
-.PHONY: demo check test lint types sam terraform schemas readme bench package locks soak clean
+.PHONY: demo check test lint types sam terraform schemas readme pictures bench package locks soak clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
@@ -32,8 +32,11 @@ sam: ## sam validate --lint
 terraform: ## deploy/functiongraph applied with every set of variables, by Terraform and a stand-in for the provider
 	$(PYTHON) tools/dev.py terraform $(ARGS)
 
-readme: ## write the README's tables from the code
+readme: ## write the tables and the report of the docs from the code
 	$(PYTHON) tools/dev.py readme
+
+pictures: ## draw docs/pictures/ from a real run on the embedded emulator
+	$(PYTHON) tools/dev.py pictures
 
 schemas: ## write schemas/ from the code
 	$(PYTHON) tools/dev.py schemas

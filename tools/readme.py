@@ -1,13 +1,15 @@
-"""`make readme`: writes the tables of README.md and docs/refusals.md from the code. A test fails when they are stale."""
+"""`make readme`: writes the tables and the report of docs/ from the code. A test fails when they are stale."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dcs_upkeep.domain.settings import SETTING_FIELDS
 from dcs_upkeep.guards.catalog import GUARDS
+from tools import demo_run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,10 +32,20 @@ def guards_table() -> str:
     return "\n".join(rows)
 
 
+def report() -> str:
+    """The report of the main job, with the first instance of each wave alone."""
+    told = json.loads(demo_run.printed(("run", "--json", demo_run.EVENT)))
+    first = [wave[0] for wave in told["plan"]["waves"]]
+    told["plan"]["waves"] = [[one] for one in first]
+    told["instances"] = [row for row in told["instances"] if row["instance_id"] in first]
+    return f"```json\n{json.dumps(told, indent=2, ensure_ascii=False)}\n```"
+
+
 # File -> the places in it that are written from the code.
 PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {"settings": settings_table},
     "docs/refusals.md": {"guards": guards_table},
+    "docs/report.md": {"report": report},
+    "docs/settings.md": {"settings": settings_table},
 }
 
 
