@@ -37,12 +37,16 @@ def blocks(text: str) -> list[str]:
 
 
 def prose(text: str) -> str:
-    """The text without its blocks of code, and without what is written from the code."""
+    """The text without its blocks of code and its remarks."""
     return re.sub(r"^ *```.*?^ *```", "```", re.sub(r"<!--.*?-->", "", text), flags=re.DOTALL | re.MULTILINE)
 
 
 def spans(text: str) -> list[str]:
     return re.findall(r"`([^`\n]+)`", text)
+
+
+def numbers(text: str) -> list[str]:
+    return re.findall(r"\d+(?:[.,]\d+)*", re.sub(r"`[^`\n]+`|\]\([^)]*\)", "", prose(text)))
 
 
 def skeleton(text: str) -> list[str]:
@@ -58,7 +62,7 @@ def skeleton(text: str) -> list[str]:
             made.append(f"step {step[1]}" if step[1] != "-" else "point")
         elif stripped.startswith("|"):
             cells = re.split(r"(?<!\\)\|", stripped)
-            made.append(f"row of {len(cells) - 2} cells, first: {', '.join(spans(cells[1]))}")
+            made.append(f"row of {len(cells) - 2} cells, first: {', '.join(sorted(spans(cells[1])))}")
     return made
 
 
@@ -115,6 +119,12 @@ class TestChinese:
         original = set(spans(prose(original_of(page).read_text(encoding="utf-8"))))
         found = set(spans(prose(page.read_text(encoding="utf-8"))))
         assert found == original, f"left out: {sorted(original - found)}; made up: {sorted(found - original)}"
+
+    def test_it_tells_the_same_numbers(self, page: Path) -> None:
+        """What is a word in English may be a figure in Chinese, but no figure is lost or changed."""
+        original = set(numbers(original_of(page).read_text(encoding="utf-8")))
+        found = set(numbers(page.read_text(encoding="utf-8")))
+        assert original - found == set()
 
     def test_its_links_are_the_same_or_those_of_its_language(self, page: Path) -> None:
         expected, found = Counter(expected_links(original_of(page), page)), Counter(links(page))
