@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import html
 import io
 import json
 import os
@@ -24,9 +25,11 @@ import tempfile
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pyte
+from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
 from rich.terminal_theme import MONOKAI
@@ -42,6 +45,8 @@ RUN = ("run", demo_run.EVENT)
 PICTURES: Mapping[str, str] = {"run.svg": "en", "run.zh-CN.svg": "zh-CN"}
 PAGES: Mapping[str, str] = {"page.png": "en", "page.zh-CN.png": "zh-CN"}
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Noto Sans Mono CJK SC', monospace"
+TEXT = re.compile(r'(<text class="[\w-]+-r\d+" x=")([\d.]+)(" y="[\d.]+" textLength=")([\d.]+)("[^>]*>)([^<]+)</text>')
+NO_BREAK = "\N{NO-BREAK SPACE}"
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # A page stands still, asks no network, and shows its beginning.
 LOOKS = ("--headless", "--disable-gpu", "--no-sandbox", "--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND")
@@ -118,7 +123,23 @@ def drawn(screen: pyte.Screen, args: Sequence[str], name: str) -> str:
         console.print(line, soft_wrap=True)
     svg = console.export_svg(title="DCS Upkeep", theme=MONOKAI, unique_id=re.sub(r"\W", "-", name))
     svg = re.sub(r"\s*@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL).replace("Fira Code, monospace", FONTS)
+    svg = TEXT.sub(_spread, svg)
     return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE).rstrip() + "\n"
+
+
+def _spread(found: re.Match[str]) -> str:
+    """Each wide sign by itself, over its two cells: Rich counts a sign as a cell."""
+    left, x, between, length, after, text = found.groups()
+    shown = html.unescape(text)
+    if not any(cell_len(sign) > 1 for sign in shown):
+        return found[0]
+    cell, at, made = float(length) / len(shown), float(x), []
+    for _, signs in groupby(enumerate(shown), key=lambda sign: sign[0] if cell_len(sign[1]) > 1 else -1):
+        part = "".join(sign for _, sign in signs)
+        width = cell_len(part) * cell
+        made.append(f"{left}{at:g}{between}{width:g}{after}{html.escape(part).replace(NO_BREAK, '&#160;')}</text>")
+        at += width
+    return "".join(made)
 
 
 def terminals() -> dict[Path, str]:

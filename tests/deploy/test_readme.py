@@ -67,6 +67,16 @@ def test_the_picture_shows_what_is_printed_in_its_colours() -> None:
     assert {str(span.style) for span in line.spans} == {"bold red", "#010203"}
 
 
+def test_wide_signs_stand_over_two_cells_each() -> None:
+    screen = pyte.Screen(pictures.COLUMNS, 3)
+    pyte.Stream(screen).feed("第1批 <ok>")
+    svg = pictures.drawn(screen, ("run",), "wide.svg")
+    cell = float(re.search(r'textLength="([\d.]+)"[^>]*>\$&#160;<', svg)[1]) / 2  # type: ignore[index]  # the prompt
+    row = re.findall(r'-r\d+" x="([\d.]+)" y="[\d.]+" textLength="([\d.]+)"[^>]*>([^<\n]+)</text>', svg)
+    found = [(round(float(x) / cell), round(float(length) / cell), text) for x, length, text in row]
+    assert found[-4:] == [(0, 2, "第"), (2, 1, "1"), (3, 2, "批"), (5, 5, "&#160;&lt;ok&gt;")]
+
+
 def test_every_event_file_is_named() -> None:
     named = text_of("docs/triggers.md").split("## Example events", 1)[1]
     assert [path.name for path in (ROOT / "events").rglob("*.json") if f"`{path.name}`" not in named.replace("plans/", "")] == []
