@@ -184,7 +184,10 @@ def main() -> None:
         return
     for name, language in PAGES.items():
         with tempfile.TemporaryDirectory() as folder:
-            write_page(Path(folder) / "page.html", language)
+            try:
+                write_page(Path(folder) / "page.html", language)
+            except subprocess.CalledProcessError as err:
+                sys.exit(f"{name} was not drawn: {' '.join(err.cmd[1:])} ended with {err.returncode}.")
             photograph(program, Path(folder) / "page.html", FOLDER / name)
         print((FOLDER / name).relative_to(ROOT))
 
