@@ -9,7 +9,7 @@ override TARGET := $(PYTHON)
 override PYTHON := python3
 endif
 
-.PHONY: demo check test lint types sam terraform browser schemas messages readme bench package locks soak clean
+.PHONY: demo check test lint types sam terraform browser schemas messages readme pictures bench package locks soak clean
 
 demo: ## set up, then restart a demo fleet of 24 in waves on the embedded emulator
 	$(PYTHON) tools/dev.py demo
@@ -32,11 +32,14 @@ sam: ## sam validate --lint
 terraform: ## deploy/functiongraph applied with every set of variables, by Terraform and a stand-in for the provider
 	$(PYTHON) tools/dev.py terraform $(ARGS)
 
-readme: ## write the README's tables from the code
+readme: ## write the tables and the report of the docs from the code
 	$(PYTHON) tools/dev.py readme
 
 browser: ## Chromium for the tests of pages, by apt-get where this is root; without it they are skipped, and say so
 	$(PYTHON) tools/dev.py browser
+
+pictures: ## draw docs/pictures/ from a real run on the embedded emulator
+	$(PYTHON) tools/dev.py pictures
 
 schemas: ## write schemas/ from the code
 	$(PYTHON) tools/dev.py schemas

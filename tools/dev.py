@@ -167,8 +167,13 @@ def messages(_: Sequence[str]) -> None:
 
 
 def readme(_: Sequence[str]) -> None:
-    """Write the README's tables."""
+    """Write the tables and the report of the docs."""
     run([environment("requirements-test.txt"), "-m", "tools.readme"])
+
+
+def pictures(args: Sequence[str]) -> None:
+    """Draw what the README shows; `args`: a page and a picture, to have a browser show the one as the other."""
+    run([environment("requirements-test.txt"), "-m", "tools.pictures", *args])
 
 
 def bench(args: Sequence[str]) -> None:
@@ -187,7 +192,7 @@ def locks(_: Sequence[str]) -> None:
 
 TARGETS: Mapping[str, Callable[[Sequence[str]], None]] = {
     one.__name__: one
-    for one in (demo, check, test, lint, types, sam, terraform, browser, schemas, messages, readme, bench, package, locks, soak)
+    for one in (demo, check, test, lint, types, sam, terraform, browser, schemas, messages, readme, pictures, bench, package, locks, soak)
 }
 
 

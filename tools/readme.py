@@ -1,7 +1,8 @@
-"""`make readme`: writes the tables of README.md and of pages in docs/ from the code. A test fails when they are stale."""
+"""`make readme`: writes the tables and the report of docs/ from the code. A test fails when they are stale."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.main import get_command
 from dcs_upkeep.domain.settings import SETTING_FIELDS
 from dcs_upkeep.guards.catalog import GUARDS
 from dcs_upkeep.local.cli import app
+from tools import demo_run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,11 +68,21 @@ def _default_of(param: Any) -> str:
     return f"`{param.default:g}`" if isinstance(param.default, float) else f"`{param.default}`"
 
 
+def report() -> str:
+    """The report of the main job, with the first instance of each wave alone."""
+    told = json.loads(demo_run.printed(("run", "--json", demo_run.EVENT)))
+    first = [wave[0] for wave in told["plan"]["waves"]]
+    told["plan"]["waves"] = [[one] for one in first]
+    told["instances"] = [row for row in told["instances"] if row["instance_id"] in first]
+    return f"```json\n{json.dumps(told, indent=2, ensure_ascii=False)}\n```"
+
+
 # File -> the places in it that are written from the code.
 PLACES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {"settings": settings_table},
     "docs/refusals.md": {"guards": guards_table},
     "docs/cli.md": {"commands": commands_reference},
+    "docs/report.md": {"report": report},
+    "docs/settings.md": {"settings": settings_table},
 }
 
 

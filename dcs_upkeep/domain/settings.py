@@ -1,4 +1,4 @@
-"""Every setting, once: its name, type, default and README line. Read through a lookup, never from `os.environ` here.
+"""Every setting, once: its name, type, default and line in docs/settings.md. Read through a lookup, never from `os.environ` here.
 
 Event functions on FunctionGraph get settings by `context.getUserData`, not from the environment (FunctionGraph UG, note).
 """
@@ -217,7 +217,7 @@ SETTING_FIELDS = MappingProxyType({env_name(item.name): item for item in fields(
 
 def name_to_write(name: str) -> str:
     """What to write instead of an unknown setting."""
-    return suggest(name, SETTING_FIELDS) or "See the settings table of the README."
+    return suggest(name, SETTING_FIELDS) or "docs/settings.md has all of them."
 
 
 def _bundle(lookup: Lookup, problems: list[Problem]) -> Mapping[str, str]:
