@@ -24,7 +24,7 @@ from dcs_upkeep.local.pages.rows import (
     seconds,
 )
 from dcs_upkeep.local.pages.timeline import Timeline, draw
-from dcs_upkeep.local.pages.verdict import Verdict, judge
+from dcs_upkeep.local.pages.verdict import PageVerdict, judge
 
 MOST_ROWS = 5_000
 MOST_GROUPS = 40
@@ -50,7 +50,7 @@ class Page:
     """All that a page shows. `facts`: name -> value of what tells this run from others; `event`: what its reader may send now."""
 
     report: Mapping[str, Any]
-    verdict: Verdict
+    verdict: PageVerdict
     began_at: float | None
     ended_at: float | None
     counts: Mapping[str, int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,7 @@ def read_report(value: object) -> Mapping[str, Any] | None:
     """The report, checked to have a report's form; None if this is something else. Raises: NotAReportError."""
     if not isinstance(value, dict):
         return None
-    runs = value.get("runs")
+    runs = value.get("reports", value.get("runs"))  # a saved plan, or the answer to an event of several records
     if isinstance(runs, list) and "command" not in value:
         if len(runs) != 1:
             raise NotAReportError(f"it holds {len(runs)} reports. Keep one of them in a file of its own.")
@@ -45,7 +46,7 @@ def read_report(value: object) -> Mapping[str, Any] | None:
 
 
 def find_runs(journal: Journal, word: str, now: datetime) -> list[str]:
-    """The run with that id, else those of the last days whose id begins, or ends, with this word. Raises: JournalError."""
+    """The run with that id, else those of the last days whose id, or its digest, begins so, or whose id ends so. Raises: JournalError."""
     if journal.read(run_stream(word)):
         return [word]
     days = run_index.last_days(now, ahead=run_index.AHEAD_DAYS)
@@ -53,4 +54,9 @@ def find_runs(journal: Journal, word: str, now: datetime) -> list[str]:
     for scope in run_index.other_scopes(journal, NOBODY, now):
         listed += run_index.list_run_ids(journal, scope, days)
     every = list(dict.fromkeys(listed))
-    return [one for one in every if one.startswith(word)] or [one for one in every if one.endswith(word)]
+    return [one for one in every if one.startswith(word) or _digest(one).startswith(word)] or [one for one in every if one.endswith(word)]
+
+
+def _digest(run_id: str) -> str:
+    """Its beginning is the short form of the id, which is read out and copied."""
+    return hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).hexdigest()

@@ -37,7 +37,7 @@ NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PageVerdict:
     """`kind`: one of LEVELS. `n` of `every` instances, of which `some` are to be named. `fields`: what its words name besides."""
 
     kind: str
@@ -52,7 +52,7 @@ class Verdict:
         return LEVELS[self.kind]
 
 
-def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, record: Record | None, sentence: str) -> Verdict:
+def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, record: Record | None, sentence: str) -> PageVerdict:
     """The first that fits, the greatest harm first. `sentence`: the report's `next`, without its event."""
     status, every = report["status"], len(rows)
     failed = [row for row in rows if row.outcome == "failed"]
@@ -62,7 +62,7 @@ def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, record: Re
     if status == "planned":
         return _plan(report, rows, loss)
     if status == "running":
-        return Verdict("running", sum(1 for row in rows if row.done_at is not None), every)
+        return PageVerdict("running", sum(1 for row in rows if row.done_at is not None), every)
     if down:
         return _about("down", down, every)
     if loss.rows and not loss.would and report["plan"]["action"] != "flush":
@@ -72,48 +72,48 @@ def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, record: Re
     if failed:
         return _about("failed", failed, every, wave)
     if status == "halted":
-        return Verdict("halted", _waiting(rows), every)
+        return PageVerdict("halted", _waiting(rows), every)
     if status == "rejected":
         return _refused(rows, report)
     if status == "deferred":
         kind = "action_needed" if sentence.startswith("ACTION NEEDED") else "waiting"
-        return Verdict(kind, sum(1 for row in rows if row.outcome == "deferred"), every)
+        return PageVerdict(kind, sum(1 for row in rows if row.outcome == "deferred"), every)
     if left := [row for row in rows if row.outcome in ("not_attempted", "refused")]:
         stopped = any(row.outcome == "not_attempted" for row in left)
         return _about("stopped" if stopped else "refused", left, every, wave)
     if status == "failed":
-        return Verdict("fault", 0, every)
+        return PageVerdict("fault", 0, every)
     if not rows:
-        return Verdict("nothing", 0, 0)
+        return PageVerdict("nothing", 0, 0)
     if unseen := [row for row in rows if row.outcome == "accepted"]:
         return _about("unseen", unseen, every)
-    return Verdict("emptied" if report["plan"]["action"] == "flush" and loss.rows else "ok", sum(1 for row in rows if row.fine), every)
+    return PageVerdict("emptied" if report["plan"]["action"] == "flush" and loss.rows else "ok", sum(1 for row in rows if row.fine), every)
 
 
-def _plan(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss) -> Verdict:
+def _plan(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss) -> PageVerdict:
     planned = [row for row in rows if row.outcome == "planned"]
     waves = {"waves": str(len(report["plan"]["waves"]))}
     if not planned:
-        return Verdict("plan_empty", 0, len(rows), fields=waves)
+        return PageVerdict("plan_empty", 0, len(rows), fields=waves)
     if loss.unread:
         return _about("plan_unread", loss.unread, len(planned), waves)
     if loss.rows:
         return _about("plan_loses", loss.rows, len(planned), waves)
-    return Verdict("plan", len(planned), len(rows), fields=waves)
+    return PageVerdict("plan", len(planned), len(rows), fields=waves)
 
 
-def _refused(rows: Sequence[Row], report: Mapping[str, Any]) -> Verdict:
+def _refused(rows: Sequence[Row], report: Mapping[str, Any]) -> PageVerdict:
     refused = [row for row in rows if row.outcome == "refused"]
     if wanting := [row for row in refused if row.guard == "approval"]:
         losing = [row for row in wanting if row.loses_data]
         return _about("approve", losing or wanting, len(rows))
     if not rows:
-        return Verdict("refused_event", len(report["problems"]), 0)
+        return PageVerdict("refused_event", len(report["problems"]), 0)
     return _about("refused", refused, len(rows), {"wave": "0"})
 
 
-def _about(kind: str, some: Sequence[Row], every: int, fields: Mapping[str, str] | None = None) -> Verdict:
-    return Verdict(kind, len(some), every, tuple(some[:NAMED]), fields or {})
+def _about(kind: str, some: Sequence[Row], every: int, fields: Mapping[str, str] | None = None) -> PageVerdict:
+    return PageVerdict(kind, len(some), every, tuple(some[:NAMED]), fields or {})
 
 
 def _waiting(rows: Sequence[Row]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from os.path import commonpath
@@ -23,7 +24,8 @@ def test_a_run_on_record_its_report_and_its_plan_are_pages(tmp_path: Path) -> No
     journal = ("--journal", f"sqlite:///{tmp_path}/runs.db")
     event = write(tmp_path, {**BY_TAG, "run_id": "nightly-2026-11-24"})
     report = json.loads(cli("run", "--json", event, "--instances", "3", "--time-scale", "300", *journal, home=tmp_path).stdout)
-    for word in (report["run_id"], report["run_id"][:12], report["run_id"][-8:]):
+    short = hashlib.sha256(report["run_id"].encode()).hexdigest()[:8]
+    for word in (report["run_id"], report["run_id"][:12], report["run_id"][-8:], short):
         done = page(word, *journal, home=tmp_path, UPKEEP_LANGUAGE="zh-CN", UPKEEP_TIMEZONE="Asia/Shanghai")
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip().endswith("page.html: succeeded, 3 instances")
@@ -33,8 +35,11 @@ def test_a_run_on_record_its_report_and_its_plan_are_pages(tmp_path: Path) -> No
     file.write_text(json.dumps(report), encoding="utf-8")
     assert page(str(file), "--language", "en", home=tmp_path, UPKEEP_LANGUAGE="zh-CN").returncode == 0
     assert "OK 3 of 3" in (tmp_path / "page.html").read_text(encoding="utf-8")
-    done = page("-", home=tmp_path, stdin=json.dumps({"runs": [report]}))
-    assert done.returncode == 0, done.stderr
+    for several in ({"runs": [report]}, {"dcs_upkeep_plan": 1, "event": {}, "reports": [report]}):
+        done = page("-", home=tmp_path, stdin=json.dumps(several))
+        assert done.returncode == 0, done.stderr
+    done = page("-", home=tmp_path, stdin=json.dumps({"runs": [report, report]}))
+    assert (done.returncode, "2 reports" in done.stderr) == (2, True)
     done = page(event, "--instances", "3", home=tmp_path)
     assert "page.html: planned, 3 instances" in done.stdout
     assert "PLAN for 3 of 3" in (tmp_path / "page.html").read_text(encoding="utf-8")
