@@ -52,9 +52,10 @@ def run(command: Sequence[str | Path], **more: str) -> None:
 
 
 def demo(args: Sequence[str]) -> None:
-    """The main job on the embedded emulator."""
-    event = args or ["events/timer-restart-by-tag.json"]
-    run([environment("requirements-local.txt"), "-m", "dcs_upkeep", "run", "--local", *event])
+    """The main job on the embedded emulator, and a page of it."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    words = args or ["events/timer-restart-by-tag.json", "--page", "build/demo.html"]
+    run([environment("requirements-local.txt"), "-m", "dcs_upkeep", "run", "--local", *words])
 
 
 def lint(_: Sequence[str]) -> None:

@@ -95,13 +95,16 @@ def _status_of(result: RunResult) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """The function as this terminal calls it. `tells_all`: the topics hear of what was not sent too."""
+    """The function as this terminal calls it. `tells_all`: the topics hear of what was not sent too. `heading`: what is done, in words;
+    it stands after the run's id, once.
+    """
 
     surface: Terminal
     here: Environment
     plans: Path
     host: LocalHost
     tells_all: bool = False
+    heading: str | None = None
 
     def handle(self, body: object, *, dry_run: bool = False, approve: Approve = lambda _: None, shown: bool = True) -> Answer:
         """What it says, whether it returns or refuses. `approve`: the approval that a run gets beside its event. `shown`: with progress."""
@@ -121,7 +124,7 @@ class Function:
     def _handled(self, body: object, log: progress.Progress, dry_run: bool, approve: Approve) -> Answer:
         results: list[RunResult] = []
         is_shown = not isinstance(log, progress.Silent)
-        noted = progress.Noted(RunFirst(log, self.surface.out, None) if is_shown else log)
+        noted = progress.Noted(RunFirst(log, self.surface.out, self.heading) if is_shown else log)
 
         def amend(spec: RunSpec) -> RunSpec:
             given = approve(spec)

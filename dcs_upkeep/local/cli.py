@@ -28,6 +28,7 @@ from dcs_upkeep.local.options import (
     JournalUrl,
     Notify,
     Out,
+    Page,
     PlansFile,
     TimeScale,
     Yes,
@@ -67,6 +68,7 @@ def run(
     approve: Approve = None,
     as_json: AsJson = False,
     everything: Everything = False,
+    page: Page = None,
     notify: Notify = False,
     journal: JournalUrl = None,
     plans: PlansFile = PLANS,
@@ -76,7 +78,7 @@ def run(
 ) -> None:
     """Handle an event, as the function would. On the real cloud it shows the plan and asks before it acts."""
     place = Place(cloud, journal, plans, fleet, instances, time_scale)
-    asked = Asked(event, place, dry_run=False, yes=yes, tells_all=notify, approve=approve)
+    asked = Asked(event, place, dry_run=False, yes=yes, tells_all=notify, approve=approve, page=page)
     carry_out(Terminal(as_json=as_json, everything=everything), asked)
 
 

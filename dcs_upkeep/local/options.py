@@ -27,3 +27,4 @@ JournalUrl = Annotated[
 PlansFile = Annotated[Path, typer.Option("--plans", help="The file of reviewed plans.", show_default="plans.json")]
 # Beside handler.py where that is; an installed command line looks in the folder in which it is called.
 PLANS = bootstrap.PLANS_PATH if (bootstrap.PLANS_PATH.parent / "handler.py").exists() else Path("plans.json")
+Page = Annotated[Path | None, typer.Option("--page", metavar="FILE", help="Write the run as a page for a browser, too.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +14,12 @@ import typer
 from dcs_upkeep import bootstrap, triggers
 from dcs_upkeep.adapters.hosts.local import LocalHost
 from dcs_upkeep.domain.errors import RecordError, RefusedError, SettingsError, UpkeepError
-from dcs_upkeep.domain.problems import list_some, shorten
+from dcs_upkeep.domain.problems import list_some, one_line, shorten
 from dcs_upkeep.domain.settings import read_settings
 from dcs_upkeep.journal.run_stream import run_stream
 from dcs_upkeep.local.answers import NOT_ALL
 from dcs_upkeep.local.demo import let_alarms_fire
-from dcs_upkeep.local.environment import Environment, Terminal, open_environment
+from dcs_upkeep.local.environment import Environment, Terminal, open_environment, open_journal_alone
 from dcs_upkeep.local.event_files import fill_in
 from dcs_upkeep.local.options import Cloud, Fleet, Instances, JournalUrl, PlansFile
 from dcs_upkeep.local.progress import Silent
@@ -54,30 +54,54 @@ def page(
     plans: PlansFile = bootstrap.PLANS_PATH,
 ) -> None:
     """Write a run, a report or a plan as one page for a browser."""
+    surface = Terminal()
+    given = _given(surface, subject)
+    opened = (
+        open_journal_alone(surface, cloud=cloud, journal=journal)
+        if given is None
+        else open_environment(surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=60.0, kept=False)
+    )
+    with opened as here:
+        report = _page(surface, here, output, language, lambda: _found(surface, here, subject, given, plans))
+    surface.out.print(f"{output}: {report['status']}, {len(report['instances'])} instances", markup=False, highlight=False, soft_wrap=True)
+
+
+def write_page(surface: Terminal, here: Environment, reports: Sequence[Mapping[str, Any]], output: Path) -> None:
+    """The page of the first of these runs, from its record in the journal here. A dry run and a refusal leave none."""
+    run_id = next((str(report["run_id"]) for report in reports if report["status"] not in ("planned", "rejected")), None)
+    if run_id is None:
+        return
+
+    def found() -> Found:
+        report, entries, name = _on_record(surface, here, run_id)
+        return report, entries, ("journal", name)
+
+    _page(surface, here, output, None, found)
+    if not surface.as_json:
+        surface.show([one_line(surface.texts("page.written", file=output))])
+
+
+def _page(surface: Terminal, here: Environment, output: Path, language: str | None, find: Callable[[], Found]) -> Mapping[str, Any]:
+    """Write the page of what is found. Returns its report."""
     from dcs_upkeep.local.pages.model import build_page
     from dcs_upkeep.local.pages.record import read_record
     from dcs_upkeep.local.pages.render import Source, render
     from dcs_upkeep.local.pages.words import words_for
 
-    surface = Terminal()
     try:
         words = words_for(language or os.environ.get("UPKEEP_LANGUAGE"), os.environ.get("UPKEEP_TIMEZONE"))
     except ValueError as err:
         surface.fail(str(err))
-    given = _given(surface, subject)
-    with open_environment(
-        surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=60.0, kept=given is None
-    ) as here:
-        try:
-            report, entries, source = _found(surface, here, subject, given, plans)
-            record = read_record(entries, run_stream(report["run_id"])) if entries else None
-            text = render(build_page(report, record), words, Source(*source, here.clock.now().timestamp()))
-        except RecordError as err:
-            surface.fail(str(err), NOT_ALL)
-        except UpkeepError as err:
-            surface.fail(str(err))
+    try:
+        report, entries, source = find()
+        record = read_record(entries, run_stream(report["run_id"])) if entries else None
+        text = render(build_page(report, record), words, Source(*source, here.clock.now().timestamp()))
+    except RecordError as err:
+        surface.fail(str(err), NOT_ALL)
+    except UpkeepError as err:
+        surface.fail(str(err))
     _write(surface, output, text)
-    surface.out.print(f"{output}: {report['status']}, {len(report['instances'])} instances", markup=False, highlight=False, soft_wrap=True)
+    return report
 
 
 def _found(surface: Terminal, here: Environment, subject: str, given: str | None, plans: Path) -> Found:

@@ -44,6 +44,7 @@ class Asked:
     tells_all: bool = False
     approve: str | None = None
     out: Path | None = None
+    page: Path | None = None
 
 
 def carry_out(surface: Terminal, asked: Asked) -> NoReturn:
@@ -83,16 +84,14 @@ class _Command:
         self._texts = surface.texts
         self._asked = asked
         self._here = here
-        self._function = Function(surface, here, asked.place.plans, LocalHost(here.environ), asked.tells_all)
+        begun = surface.texts("begin.plan" if asked.dry_run else "begin.run", event=asked.event, where=_where(surface, asked.place))
+        host = LocalHost(here.environ)
+        self._function = Function(surface, here, asked.place.plans, host, asked.tells_all, one_line(begun))
         self._is_saved = False
 
     def execute(self) -> int:
         """Returns the exit status."""
         surface, asked = self._surface, self._asked
-        if not surface.as_json:
-            where = _where(surface, asked.place)
-            begun = self._texts("begin.plan" if asked.dry_run else "begin.run", event=asked.event, where=where)
-            surface.out.print(one_line(begun), markup=False, highlight=False, soft_wrap=True)
         body = _read_event(surface, asked.event, self._here.clock.now())
         saved = self._saved(body)
         self._is_saved, body = saved is not None, body if saved is None else saved.event
@@ -116,6 +115,10 @@ class _Command:
             surface.print_json(answer)
         else:
             surface.show(told(surface, answer, self._ending()))
+        if asked.page is not None:
+            from dcs_upkeep.local.page_command import write_page
+
+            write_page(surface, self._here, answer.reports, asked.page)
         return answer.status
 
     def _plan(self, body: object, approvals: Approvals) -> int:
@@ -288,4 +291,5 @@ def _read_event(surface: Terminal, event: str, now: datetime) -> object:
 def _where(surface: Terminal, place: Place) -> str:
     if place.cloud:
         return surface.texts("where.cloud")
-    return surface.texts("where.fleet") if place.fleet else surface.texts.count("where.local", place.instances)
+    speed = f"{place.time_scale:g}"
+    return surface.texts("where.fleet", speed=speed) if place.fleet else surface.texts.count("where.local", place.instances, speed=speed)

@@ -19,9 +19,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "list.comma": ", ",
     # Where
     "where.cloud": "on the real cloud",
-    "where.fleet": "on an emulator with your instances; nothing real is touched",
-    "where.local.one": "on an emulator with {count} instance; nothing real is touched",
-    "where.local.many": "on an emulator with {count} instances; nothing real is touched",
+    "where.fleet": "on an emulator with your instances, whose time runs {speed} times as fast; nothing real is touched",
+    "where.local.one": "on an emulator with {count} instance, whose time runs {speed} times as fast; nothing real is touched",
+    "where.local.many": "on an emulator with {count} instances, whose time runs {speed} times as fast; nothing real is touched",
     "begin.plan": "planning {event} {where}",
     "begin.run": "running {event} {where}",
     # The plan
@@ -46,6 +46,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "plan.not_now": "sent now, it would be refused [{guard}]: {reason}",
     "plan.to_run": "to do exactly this:",
     "plan.or_send": "or send: {event}",
+    "page.written": "a page of it, to open in a browser: {file}",
     "plan.saved": "saved in {file}. To do exactly this:",
     "plan.not_saved": "{file} is not written: {why}",
     "plan.not_saved.nothing": "there is nothing to carry out",

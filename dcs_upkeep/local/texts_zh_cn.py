@@ -19,9 +19,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "list.comma": "，",
     # Where
     "where.cloud": "在真实云环境",
-    "where.fleet": "在使用您的实例列表的模拟器中，不会触及任何真实资源",
-    "where.local.one": "在有{count}个实例的模拟器中，不会触及任何真实资源",
-    "where.local.many": "在有{count}个实例的模拟器中，不会触及任何真实资源",
+    "where.fleet": "在使用您的实例列表的模拟器中（时间以{speed}倍速流逝，不会触及任何真实资源）",
+    "where.local.one": "在有{count}个实例的模拟器中（时间以{speed}倍速流逝，不会触及任何真实资源）",
+    "where.local.many": "在有{count}个实例的模拟器中（时间以{speed}倍速流逝，不会触及任何真实资源）",
     "begin.plan": "{where}：生成 {event} 的执行计划",
     "begin.run": "{where}：执行 {event}",
     # The plan
@@ -46,6 +46,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "plan.not_now": "现在执行将被拒绝 [{guard}]：{reason}",
     "plan.to_run": "如需完全按此计划执行：",
     "plan.or_send": "或发送事件：{event}",
+    "page.written": "可在浏览器中打开的页面：{file}",
     "plan.saved": "已保存到 {file}。如需完全按此计划执行：",
     "plan.not_saved": "未写入 {file}：{why}",
     "plan.not_saved.nothing": "没有可执行的内容",
