@@ -117,15 +117,18 @@ def open_environment(
 
 
 @contextmanager
-def open_journal_alone(surface: Terminal, *, cloud: bool, journal: str | None) -> Iterator[Environment]:
-    """Where the commands about runs and the lever work: on the journal that somebody named, or on that of the demo that runs now."""
+def open_journal_alone(surface: Terminal, *, cloud: bool, journal: str | None, about: str = "") -> Iterator[Environment]:
+    """Where the commands about runs and the lever work: on the journal that somebody named, or on that of the demo that runs now.
+
+    `about`: what is said before why there is none.
+    """
     own = {key: value for key, value in os.environ.items() if value}
     url = journal or own.get("UPKEEP_JOURNAL")
     if cloud:
         if url is None:
             surface.fail(
-                "Name the journal of the runs that you mean, with --journal or UPKEEP_JOURNAL: a file of this machine, which no function "
-                f"reads, is not meant. (Runs that were begun here without one are in sqlite:///{_state_folder() / 'journal.db'}.)"
+                f"{about}Name the journal of the runs that you mean, with --journal or UPKEEP_JOURNAL: a file of this machine, which no "
+                f"function reads, is not meant. (Runs that were begun here without one are in sqlite:///{_state_folder() / 'journal.db'}.)"
             )
         yield Environment({**own, **_journal(journal)}, SystemClock(), where=_where(journal, cloud=True))
         return
@@ -139,7 +142,9 @@ def open_journal_alone(surface: Terminal, *, cloud: bool, journal: str | None) -
     elif live:
         surface.fail(f"{len(live)} demos run. Name the journal of one with --journal: {list_some(map(str, live), separator='; ')}")
     else:
-        surface.fail("No demo runs now, so there is nothing to reach: begin one with `run`, name a journal with --journal, or use --cloud.")
+        surface.fail(
+            f"{about}No demo runs now, so there is nothing to reach: begin one with `run`, name a journal with --journal, or use --cloud."
+        )
 
 
 def user_name() -> str | None:

@@ -23,7 +23,7 @@ def line(event: str, fields: Mapping[str, Any], texts: Texts) -> str | None:
             count = fields.get("wave_count", len(waves))
             said = texts("line.plan.made", instances=fields["instances"], waves=count, sizes=sizes, left_out=left_out)
         case "wave.started":
-            said = texts("line.wave.started", **_known(fields, "wave", "instances"))
+            said = texts("line.wave.started", wave=fields["wave"], instances=texts.count("instances", fields["instances"]))
         case "wave.polled" | "wave.settled":
             said = texts(f"line.{event}", wave=fields["wave"], counts=wave_words(event, fields, texts))
         case "instance.verified":

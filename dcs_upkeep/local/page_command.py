@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from dcs_upkeep.local.options import Cloud, Fleet, Instances, JournalUrl, PlansF
 from dcs_upkeep.local.progress import Silent
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 from dcs_upkeep.triggers.plans_file import load_plans
+
+if TYPE_CHECKING:  # loaded when a page is written
+    from dcs_upkeep.local.pages.words import Words
 
 Subject = Annotated[
     str,
@@ -55,14 +58,15 @@ def page(
 ) -> None:
     """Write a run, a report or a plan as one page for a browser."""
     surface = Terminal()
+    words = _words(surface, language)
     given = _given(surface, subject)
     opened = (
-        open_journal_alone(surface, cloud=cloud, journal=journal)
+        open_journal_alone(surface, cloud=cloud, journal=journal, about=f"{shorten(subject)} is no file here, so it has to be a run. ")
         if given is None
         else open_environment(surface, cloud=cloud, journal=journal, fleet=fleet, instances=instances, time_scale=60.0, kept=False)
     )
     with opened as here:
-        report = _page(surface, here, output, language, lambda: _found(surface, here, subject, given, plans))
+        report = _page(surface, here, output, words, lambda: _found(surface, here, subject, given, plans))
     surface.out.print(f"{output}: {report['status']}, {len(report['instances'])} instances", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -76,22 +80,27 @@ def write_page(surface: Terminal, here: Environment, reports: Sequence[Mapping[s
         report, entries, name = _on_record(surface, here, run_id)
         return report, entries, ("journal", name)
 
-    _page(surface, here, output, None, found)
+    _page(surface, here, output, _words(surface, None), found)
     if not surface.as_json:
         surface.show([one_line(surface.texts("page.written", file=output))])
 
 
-def _page(surface: Terminal, here: Environment, output: Path, language: str | None, find: Callable[[], Found]) -> Mapping[str, Any]:
+def _words(surface: Terminal, language: str | None) -> Words:
+    """In the language that is asked for, else that of the settings."""
+    from dcs_upkeep.local.pages.words import words_for
+
+    try:
+        return words_for(language or os.environ.get("UPKEEP_LANGUAGE"), os.environ.get("UPKEEP_TIMEZONE"))
+    except ValueError as err:
+        surface.fail(str(err))
+
+
+def _page(surface: Terminal, here: Environment, output: Path, words: Words, find: Callable[[], Found]) -> Mapping[str, Any]:
     """Write the page of what is found. Returns its report."""
     from dcs_upkeep.local.pages.model import build_page
     from dcs_upkeep.local.pages.record import read_record
     from dcs_upkeep.local.pages.render import Source, render
-    from dcs_upkeep.local.pages.words import words_for
 
-    try:
-        words = words_for(language or os.environ.get("UPKEEP_LANGUAGE"), os.environ.get("UPKEEP_TIMEZONE"))
-    except ValueError as err:
-        surface.fail(str(err))
     try:
         report, entries, source = find()
         record = read_record(entries, run_stream(report["run_id"])) if entries else None

@@ -85,7 +85,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "line.refused": "refused by {guard}",
     "line.plan.made": "plan: {instances} instances in {waves} waves of {sizes}{left_out}",
     "line.left_out": ", {count} left out",
-    "line.wave.started": "wave {wave}: {instances} instances",
+    "line.wave.started": "wave {wave}: {instances}",
     "line.wave.polled": "wave {wave}: {counts}",
     "line.wave.settled": "wave {wave}: {counts}",
     "line.wave.sent": "wave {wave}: sent {instances}, {reason}",

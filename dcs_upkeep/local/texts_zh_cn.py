@@ -85,7 +85,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "line.refused": "被 {guard} 拒绝",
     "line.plan.made": "执行计划：{instances}个实例，分{waves}批：{sizes}{left_out}",
     "line.left_out": "，排除{count}个",
-    "line.wave.started": "第{wave}批：{instances}个实例",
+    "line.wave.started": "第{wave}批：{instances}",
     "line.wave.polled": "第{wave}批：{counts}",
     "line.wave.settled": "第{wave}批：{counts}",
     "line.wave.sent": "第{wave}批：已下发{instances}个，{reason}",

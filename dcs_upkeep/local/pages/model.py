@@ -91,7 +91,7 @@ def build_page(report: Mapping[str, Any], record: Record | None = None) -> Page:
     began, ended = seconds(report["started_at"]), seconds(report["ended_at"])
     return Page(
         report=report,
-        verdict=judge(report, every, loss, record, sentence),
+        verdict=judge(report, every, loss, sentence),
         began_at=began,
         ended_at=ended,
         counts={clean(name, 40): count for name, count in report["counts"].items()},

@@ -121,8 +121,8 @@ def loss_of(report: Mapping[str, Any], rows: Sequence[Row], record: Record | Non
     )
 
 
-def is_down(row: Row, record: Record | None) -> bool:
-    """Whether it was acted on and is not back. What was surely not executed is where it was."""
+def _was_begun(row: Row, record: Record | None) -> bool:
+    """Whether a failed one was acted on. What was surely not executed is where it was."""
     if row.outcome != "failed":
         return False
     progress = record.state.progress.get(row.instance_id) if record else None
@@ -134,7 +134,7 @@ def is_down(row: Row, record: Record | None) -> bool:
 def _at_stake(row: Row, record: Record | None, *, would: bool) -> bool:
     if would:
         return row.guard == "approval"
-    return row.outcome in ("accepted", "completed", "unknown") or is_down(row, record)
+    return row.outcome in ("accepted", "completed", "unknown") or _was_begun(row, record)
 
 
 def groups_of(rows: Iterable[Row]) -> tuple[Group, ...]:

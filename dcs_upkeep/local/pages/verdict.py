@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcs_upkeep.local.pages.record import Record
-from dcs_upkeep.local.pages.rows import Loss, Row, is_down
+from dcs_upkeep.local.pages.rows import Loss, Row
+from dcs_upkeep.reporting.urgency import is_down
 
 # Kind -> how it looks: `bad` wants a person now, `warn` wants one, `wait` goes on by itself, `calm` asks for nothing.
 LEVELS: Mapping[str, str] = {
@@ -52,12 +52,14 @@ class PageVerdict:
         return LEVELS[self.kind]
 
 
-def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, record: Record | None, sentence: str) -> PageVerdict:
+def judge(report: Mapping[str, Any], rows: Sequence[Row], loss: Loss, sentence: str) -> PageVerdict:
     """The first that fits, the greatest harm first. `sentence`: the report's `next`, without its event."""
     status, every = report["status"], len(rows)
-    failed = [row for row in rows if row.outcome == "failed"]
-    down = [row for row in failed if is_down(row, record)]
-    unknown = [row for row in rows if row.outcome == "unknown"]
+    # The messages' own word, so that a page never says otherwise than the mail about the same run.
+    not_back = {row["instance_id"] for row in report["instances"] if is_down(row, report["plan"]["action"])}
+    down = [row for row in rows if row.instance_id in not_back]
+    failed = [row for row in rows if row.outcome == "failed" and row.instance_id not in not_back]
+    unknown = [row for row in rows if row.outcome == "unknown" and row.instance_id not in not_back]
     wave = {"wave": str(max((row.wave or 0 for row in rows if row.sent_at is not None), default=0))}
     if status == "planned":
         return _plan(report, rows, loss)

@@ -70,7 +70,7 @@ def test_a_page_of_a_command_carries_nothing_out(command: dict[str, str], tmp_pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nobody",), "no file here, and no run in"),
+        (("nobody",), "'nobody' is no file here, so it has to be a run. No demo runs now"),
         (("README.md",), "not valid JSON"),
         (("LICENSE",), "not valid JSON"),
         (("nobody", "--language", "fr"), "en, zh-CN"),
