@@ -1,6 +1,7 @@
 """What `pip install`, `pipx` and `uvx` get: the sdist, the wheel made from it, and a program of its own in a fresh environment.
 
-Needs the package registry. Without one it is skipped, and says so.
+The build backend comes from the package registry; without one this is skipped, and says so. What the wheel asks for is not fetched: the
+fresh environment finds it where the tests do, and a test holds what the wheel names against pyproject.toml.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import venv
@@ -22,6 +24,7 @@ import pytest
 from dcs_upkeep import __version__
 from tools import dev
 
+pytestmark = pytest.mark.xdist_group("wheel")  # one environment for all of them
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OFFLINE = re.compile(r"No matching distribution|connection|Temporary failure in name resolution|Max retries|timed out", re.IGNORECASE)
@@ -69,7 +72,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     )
     (wheel,) = folder.glob("*.whl")
     venv.EnvBuilder(with_pip=True).create(fresh)
-    fetched(fresh / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
+    fetched(fresh / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index", wheel)
+    (site,) = (fresh / "lib").glob("python*/site-packages")
+    (site / "of-the-tests.pth").write_text(sysconfig.get_path("purelib"))
     return Installed(fresh / "bin", sdist, wheel)
 
 
@@ -124,6 +129,18 @@ def test_the_wheel_holds_the_package_and_nothing_else(installed: Installed) -> N
     with zipfile.ZipFile(installed.wheel) as packed:
         tops = {name.split("/")[0] for name in packed.namelist()}
     assert tops == {"dcs_upkeep", f"dcs_upkeep-{__version__}.dist-info"}
+
+
+def test_the_wheel_names_what_it_needs_and_carries_what_pages_are_made_of(installed: Installed) -> None:
+    with zipfile.ZipFile(installed.wheel) as packed:
+        told = packed.read(f"dcs_upkeep-{__version__}.dist-info/METADATA").decode()
+        held = set(packed.namelist())
+    needed = {
+        line.removeprefix("Requires-Dist: ") for line in told.splitlines() if line.startswith("Requires-Dist") and "extra" not in line
+    }
+    assert needed == set(PROJECT["project"]["dependencies"])
+    pages = ROOT / "dcs_upkeep" / "local" / "pages"
+    assert {str(path.relative_to(ROOT)) for path in pages.rglob("*") if path.suffix in (".j2", ".css", ".js")} <= held
 
 
 def names(requirements: list[Any]) -> set[str]:

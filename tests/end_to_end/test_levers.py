@@ -69,7 +69,7 @@ def test_the_topics_hear_who_pulled_it_why_and_who_let_go() -> None:
         for words in (
             "DCS Upkeep report: HALTED",
             "sees errors",
-            '{"command": "release", "halt": "halt-0"}',
+            '{"command":"release","halt":"halt-0"}',
             short_id(answer["stops"][0]["run_id"]),
         ):
             assert words in pulled.message
