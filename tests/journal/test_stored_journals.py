@@ -181,7 +181,7 @@ def test_a_publication_of_which_nobody_knows_is_made_again_and_says_so(url: str)
     with opened("publishing", url) as w:
         w.clock.sleep(1000)
         w.run({"command": "sweep"})
-        assert "may have" in w.emu.truth.messages[0].message
+        assert "may have" in w.emu.truth.messages[0].text()
 
 
 def test_a_halt_in_force_is_shown_and_let_go_of_by_its_name(url: str) -> None:
