@@ -210,7 +210,7 @@ def _invoke(
     *,
     dry_run: bool,
     journal: Journal | None,
-    caller: Caller,
+    caller: Caller = NOBODY,
     stop: StopRequest | None = None,
     by_self: bool = False,
 ) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from dcs_upkeep.local.answers import NOT_ALL
 from dcs_upkeep.local.demo import let_alarms_fire
 from dcs_upkeep.local.environment import Environment, Terminal, open_environment, open_journal_alone
 from dcs_upkeep.local.event_files import fill_in
-from dcs_upkeep.local.options import Cloud, Fleet, Instances, JournalUrl, PlansFile
+from dcs_upkeep.local.options import AsJson, Cloud, Fleet, Instances, JournalUrl, PlansFile
 from dcs_upkeep.local.progress import Silent
 from dcs_upkeep.triggers.json_input import InvalidJsonError, parse_untrusted_json
 from dcs_upkeep.triggers.plans_file import load_plans
@@ -51,13 +51,14 @@ def page(
     output: Output,
     language: Language = None,
     cloud: Cloud = False,
+    as_json: AsJson = False,
     fleet: Fleet = None,
     instances: Instances = 24,
     journal: JournalUrl = None,
     plans: PlansFile = bootstrap.PLANS_PATH,
 ) -> None:
     """Write a run, a report or a plan as one page for a browser."""
-    surface = Terminal()
+    surface = Terminal(as_json=as_json)
     words = _words(surface, language)
     given = _given(surface, subject)
     opened = (
@@ -67,7 +68,11 @@ def page(
     )
     with opened as here:
         report = _page(surface, here, output, words, lambda: _found(surface, here, subject, given, plans))
-    surface.out.print(f"{output}: {report['status']}, {len(report['instances'])} instances", markup=False, highlight=False, soft_wrap=True)
+    told = {"page": str(output), "run_id": report["run_id"], "status": report["status"], "instances": len(report["instances"])}
+    if as_json:
+        surface.print_json(told)
+    else:
+        surface.show([one_line(f"{output}: {report['status']}, {surface.texts.count('instances', len(report['instances']))}")])
 
 
 def write_page(surface: Terminal, here: Environment, reports: Sequence[Mapping[str, Any]], output: Path) -> None:

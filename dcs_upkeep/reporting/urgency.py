@@ -180,8 +180,8 @@ def halt_id(report: Report) -> str | None:
 
 
 def _first(pattern: re.Pattern[str], report: Report) -> re.Match[str] | None:
-    """In the reasons that the halt guard gave: nobody else's words stand at their beginning."""
-    texts = [row["reason"] for row in report["instances"] if row["guard"] == "halt"]
+    """In what the halt guard said, of an instance or of a selection that was not read: nobody else's words stand at the beginning."""
+    texts = [row["reason"] for row in report["instances"] if row["guard"] == "halt"] + list(report["notes"])
     return next((found for text in texts if (found := pattern.match(text))), None)
 
 

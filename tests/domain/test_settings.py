@@ -61,7 +61,7 @@ def test_texts_become_values(name: str, text: str, field: str, value: object) ->
 def test_a_misspelt_name_in_the_object_is_told_the_right_one() -> None:
     with pytest.raises(SettingsError, match=r"Did you mean UPKEEP_POLL_S\?"):
         read_settings({"UPKEEP_SETTINGS": '{"UPKEEP_POL_S": 7}'}.get)
-    with pytest.raises(SettingsError, match="settings table"):
+    with pytest.raises(SettingsError, match="docs/settings.md"):
         read_settings({"UPKEEP_SETTINGS": '{"x": 7}'}.get)
 
 

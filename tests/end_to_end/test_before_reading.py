@@ -56,9 +56,9 @@ def test_a_halt_and_an_open_breaker_cost_nothing_either(what: str) -> None:
         w.run({"command": "halt", "reason": "a release is under way"})
         report = w.refused({"action": "restart", **({"instances": w.ids} if what == "named" else BY_TAG)})
         assert (report["status"], calls(w)) == ("halted", {})
-        assert "a release is under way" in w.emu.truth.messages[-1].message
+        assert "a release is under way" in w.emu.truth.messages[-1].text("email")
         told = report["instances"][0]["reason"] if what == "named" else report["notes"][0]
-        assert "halt 'halt-0' is in force: 'a release is under way'" in told
+        assert "halt 'halt-0' is in force, pulled by 'direct': 'a release is under way'" in told
     with world(4, settings={"UPKEEP_BREAKER": "1"}, journal=True) as w:
         w.emu.edit(w.ids[0], ends_in="ERROR")
         w.run({"action": "restart", "instances": w.ids[:1]})
@@ -70,7 +70,9 @@ def test_a_halt_and_an_open_breaker_cost_nothing_either(what: str) -> None:
 def test_the_error_of_a_selection_that_was_not_read_says_why() -> None:
     with world(2, journal=True) as w:
         w.run({"command": "halt", "reason": "a release is under way"})
-        with pytest.raises(RefusedError, match="halt 'halt-0' is in force: 'a release is under way'.*send the event again"):
+        with pytest.raises(
+            RefusedError, match="halt 'halt-0' is in force, pulled by 'direct': 'a release is under way'.*Release the halt when it is safe"
+        ):
             w.run({"action": "restart", **BY_TAG})
 
 

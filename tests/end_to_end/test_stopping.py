@@ -148,7 +148,7 @@ def test_whoever_else_waits_for_the_report_gets_it() -> None:
             person.asks_at(moment)
             person.sends(event(person.w))
             published = person.w.emu.truth.messages
-            assert [message.subject.startswith("DCS Upkeep halted") for message in published] == [True] * told
+            assert [message.subject.startswith("HALTED") for message in published] == [True] * told
 
 
 def test_a_call_of_this_tool_to_itself_is_nobody_s_word() -> None:
@@ -393,7 +393,7 @@ def test_who_is_killed_after_the_first_signal_stays_stopped() -> None:
         w.clock.sleep(HOUR_S)
         (run_id,) = invoke(w, SWEEP)["watched"]
         assert len(w.puts) == 1
-        assert w.emu.truth.messages[-1].subject.startswith("DCS Upkeep halted")
+        assert w.emu.truth.messages[-1].subject.startswith("HALTED")
         goes_on_with(w, run_id, 1)
 
 
