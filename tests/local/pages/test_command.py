@@ -28,7 +28,7 @@ def test_a_run_on_record_its_report_and_its_plan_are_pages(tmp_path: Path) -> No
     for word in (report["run_id"], report["run_id"][:12], report["run_id"][-8:], short):
         done = page(word, *journal, home=tmp_path, UPKEEP_LANGUAGE="zh-CN", UPKEEP_TIMEZONE="Asia/Shanghai")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.strip().endswith("page.html: succeeded, 3 instances")
+        assert done.stdout.strip().endswith("page.html: succeeded, 3个实例")
         html = (tmp_path / "page.html").read_text(encoding="utf-8")
         assert all(word in html for word in ("正常：3/3", "Asia/Shanghai", report["run_id"], "运行记录"))
     file = tmp_path / "report.json"
